@@ -1,0 +1,119 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: a strict language mode, and the memory-safety fence as an error.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Server-side targets are optimised across module borders (docs/decisions/0005).
+let serverSide: [SwiftSetting] =
+    strict + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
+let package = Package(
+    name: "holdfast",
+    products: [
+        .executable(name: "holdfast-server", targets: ["holdfast-server"])
+    ],
+    targets: [
+        // 1 ground: C shims and bound libraries
+        .target(name: "CLinux", path: "Sources/C/CLinux"),
+        .systemLibrary(name: "CISAL", path: "Sources/C/CISAL", pkgConfig: "libisal"),
+        .systemLibrary(name: "CJemalloc", path: "Sources/C/CJemalloc", pkgConfig: "jemalloc"),
+        .target(
+            name: "HoldfastBytes", dependencies: ["CLinux"], path: "Sources/Bytes",
+            swiftSettings: serverSide),
+
+        // 2 memory, wire
+        .target(
+            name: "HoldfastRESP", dependencies: ["HoldfastBytes"], path: "Sources/RESP",
+            swiftSettings: serverSide),
+        .target(
+            name: "HoldfastPlatform", dependencies: ["HoldfastBytes", "CLinux", "CISAL"],
+            path: "Sources/Platform", swiftSettings: serverSide),
+        .target(
+            name: "Store", dependencies: ["HoldfastBytes", "CLinux"], path: "Sources/Store",
+            swiftSettings: serverSide),
+
+        // 3 formats
+        .target(
+            name: "Log", dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform"],
+            path: "Sources/Log", swiftSettings: serverSide),
+
+        // 4 roles
+        .target(
+            name: "Engine",
+            dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log"],
+            path: "Sources/Engine", swiftSettings: serverSide),
+
+        // 5 front ends
+        .target(
+            name: "Server",
+            dependencies: [
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Engine",
+            ],
+            path: "Sources/Server", swiftSettings: serverSide),
+
+        // 6 programs
+        .executableTarget(
+            name: "holdfast-server",
+            dependencies: ["Server", "HoldfastPlatform", "CJemalloc"],
+            path: "Sources/holdfast-server", swiftSettings: serverSide),
+        .executableTarget(
+            name: "bench",
+            dependencies: ["HoldfastBytes", "HoldfastPlatform"],
+            path: "Tools/bench", swiftSettings: serverSide),
+        .executableTarget(
+            name: "torture",
+            dependencies: ["HoldfastBytes", "HoldfastPlatform", "Log", "TestSupport"],
+            path: "Tools/torture", swiftSettings: serverSide),
+
+        // beside the graph: for tests and torture only
+        .target(
+            name: "TestSupport",
+            dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Log"],
+            path: "Tests/TestSupport", swiftSettings: serverSide),
+        .testTarget(
+            name: "BytesTests", dependencies: ["HoldfastBytes", "TestSupport"],
+            path: "Tests/BytesTests", swiftSettings: strict),
+        .testTarget(
+            name: "RESPTests", dependencies: ["HoldfastRESP", "HoldfastBytes", "TestSupport"],
+            path: "Tests/RESPTests", swiftSettings: strict),
+        .testTarget(
+            name: "PlatformTests",
+            dependencies: ["HoldfastPlatform", "HoldfastBytes", "TestSupport"],
+            path: "Tests/PlatformTests", swiftSettings: strict),
+        .testTarget(
+            name: "StoreTests", dependencies: ["Store", "HoldfastBytes", "TestSupport"],
+            path: "Tests/StoreTests", swiftSettings: strict),
+        .testTarget(
+            name: "LogTests",
+            dependencies: [
+                "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport",
+            ],
+            path: "Tests/LogTests", swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
+                "TestSupport",
+            ],
+            path: "Tests/EngineTests", swiftSettings: strict),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP",
+                "HoldfastPlatform", "TestSupport",
+            ],
+            path: "Tests/ServerTests", swiftSettings: strict),
+        .testTarget(
+            name: "PeerTests",
+            dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport"],
+            path: "Tests/PeerTests", swiftSettings: strict),
+    ]
+)

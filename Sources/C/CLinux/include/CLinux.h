@@ -1,0 +1,51 @@
+// Thin shims for what the Glibc module does not show: epoll, eventfd, accept4, fallocate, and two
+// processor instructions. They take plain integers and pointers and keep no state; feature-test
+// macros stay in linux.c, where they cannot clash with the Glibc module.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+/// One readiness report: `token` as registered, `events` as epoll gives them.
+struct hf_event {
+    uint64_t token;
+    uint32_t events;
+};
+
+enum {
+    HF_READABLE = 0x001,
+    HF_WRITABLE = 0x004,
+    HF_ERROR = 0x008,
+    HF_HANGUP = 0x010,
+    HF_PEER_CLOSED = 0x2000,
+};
+
+int hf_epoll_create(void);
+/// `operation`: 1 add, 2 delete, 3 modify.
+int hf_epoll_control(int poller, int operation, int fd, uint32_t events, uint64_t token);
+int hf_epoll_wait(int poller, struct hf_event *events, int capacity, int timeout_ms);
+
+int hf_eventfd(void);
+int hf_accept(int fd, void *address, uint32_t *length);
+int hf_fallocate(int fd, int64_t offset, int64_t length);
+/// Names the calling thread for `ps` and debuggers.
+void hf_name_thread(const char *name);
+
+static inline void hf_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
+/// A cheap, monotonic tick; `hf_ticks_are_tsc` says whether it is the processor's counter or ns.
+#if defined(__x86_64__)
+static inline uint64_t hf_ticks(void) { return __builtin_ia32_rdtsc(); }
+static inline int hf_ticks_are_tsc(void) { return 1; }
+#else
+#include <time.h>
+static inline uint64_t hf_ticks(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+static inline int hf_ticks_are_tsc(void) { return 0; }
+#endif
+
+#endif

@@ -1,0 +1,38 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+int hf_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int hf_epoll_control(int poller, int operation, int fd, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
+    return epoll_ctl(poller, operation, fd, &event);
+}
+
+int hf_epoll_wait(int poller, struct hf_event *events, int capacity, int timeout_ms) {
+    struct epoll_event ready[512];
+    if (capacity > 512) capacity = 512;
+    int count = epoll_wait(poller, ready, capacity, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        events[i].token = ready[i].data.u64;
+        events[i].events = ready[i].events;
+    }
+    return count;
+}
+
+int hf_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int hf_accept(int fd, void *address, uint32_t *length) {
+    return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int hf_fallocate(int fd, int64_t offset, int64_t length) {
+    return fallocate(fd, 0, offset, length);
+}
+
+void hf_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
