@@ -45,7 +45,6 @@ final class LogWriterCore {
     private var isSealed = false
     private(set) var manifest: Manifest
     private var nextNumber: UInt64
-    private let baseName: String
     /// Files of failed attempts that a manifest on disk may or may not name.
     private var abandoned: [String] = []
 
@@ -94,7 +93,6 @@ final class LogWriterCore {
         zeroedEnd = start.segment.offset
         manifest = start.manifest
         nextNumber = start.nextNumber
-        baseName = start.baseName
         lastMilliseconds = start.milliseconds
         database = start.database
         sealedSizes = start.sealed
@@ -297,18 +295,17 @@ final class LogWriterCore {
         return .zero(ZeroJob(segment: segment, range: range))
     }
 
-    private func name(of number: UInt64, heals: Bool) -> String {
-        "\(baseName).\(number)\(heals ? ".heal" : "").incr.aof"
-    }
-
-    private func nextOpening(at lsn: LSN, heals: Bool) -> SegmentWriter.Opening {
-        let pending = queue.first
+    /// The opening of a segment that begins with `first`, or with what is appended next.
+    private func nextOpening(at lsn: LSN, with first: Batch?, heals: Bool) -> SegmentWriter.Opening {
         let number = nextNumber
         nextNumber += 1
+        let folder = world.folder
         return SegmentWriter.Opening(
-            number: number, name: name(of: number, heals: heals), firstLSN: lsn,
-            history: world.history, milliseconds: pending?.milliseconds ?? lastMilliseconds,
-            database: pending?.databaseBefore ?? database)
+            number: number,
+            name: heals ? folder.healingSegmentName(number) : folder.segmentName(number),
+            firstLSN: lsn, history: world.history,
+            milliseconds: first?.milliseconds ?? lastMilliseconds,
+            database: first?.databaseBefore ?? database)
     }
 
     private func takeRoll() -> LogJob {
@@ -316,25 +313,20 @@ final class LogWriterCore {
         // Everything written becomes durable by the sealing, so the new one begins with the first batch
         // that is still queued.
         let pending = queue.count > writtenCount ? queue[writtenCount] : nil
-        let number = nextNumber
-        nextNumber += 1
-        let opening = SegmentWriter.Opening(
-            number: number, name: name(of: number, heals: false), firstLSN: written,
-            history: world.history, milliseconds: pending?.milliseconds ?? lastMilliseconds,
-            database: pending?.databaseBefore ?? database)
+        let opening = nextOpening(at: written, with: pending, heals: false)
         var next = manifest
-        next.note(durable: written)
-        next.addSegment(name: opening.name, number: number, firstLSN: written)
+        next.durable = written
+        next.addSegment(opening)
         return .roll(RollJob(old: segment, opening: opening, manifest: next))
     }
 
     private func takeHeal() -> LogJob {
         isExclusive = true
-        let opening = nextOpening(at: durable, heals: true)
+        let opening = nextOpening(at: durable, with: queue.first, heals: true)
         var next = manifest
-        next.note(durable: durable)
-        next.endSegment(number: segment.number, at: durable)
-        next.addSegment(name: opening.name, number: opening.number, firstLSN: durable)
+        next.durable = durable
+        next.endSegment(segment.name, atByte: durableOffset)
+        next.addSegment(opening)
         return .heal(
             HealJob(
                 old: segment, oldDurableOffset: isSealed ? nil : durableOffset, opening: opening,
@@ -344,7 +336,7 @@ final class LogWriterCore {
     private func takeClose() -> LogJob {
         isExclusive = true
         var next = manifest
-        next.note(durable: written)
+        next.durable = written
         return .close(CloseJob(segment: segment, manifest: next))
     }
 
@@ -557,8 +549,8 @@ final class LogWriterCore {
     private func takeRetire() -> LogJob {
         isExclusive = true
         var next = manifest
-        next.note(durable: durable)
-        next.drop(names: retiring)
+        next.durable = durable
+        next.lines.removeAll { retiring.contains($0.name) }
         return .retire(RetireJob(manifest: next, names: retiring))
     }
 

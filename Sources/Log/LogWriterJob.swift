@@ -49,7 +49,7 @@ extension LogJob {
                 }
             } catch {
                 do throws(SystemError) {
-                    try world.fileSystem.remove("\(world.folder)/\(opening.name)")
+                    try world.fileSystem.remove(world.folder.path(of: opening.name))
                 } catch {}
                 throw error
             }
@@ -64,7 +64,7 @@ extension LogJob {
 struct LogWorld: Sendable {
     let fileSystem: any FileSystem
     let clock: any Clock
-    let folder: String
+    let folder: LogFolder
     let history: HistoryID
     let reserve: DiskReserve
 
@@ -193,7 +193,7 @@ final class RollJob {
             isSwitchUnknown = true
             do throws(SystemError) {
                 try world.withReserve { () throws(SystemError) in
-                    try manifest.write(in: world.folder, on: world.fileSystem)
+                    try manifest.swap(into: world.folder, on: world.fileSystem)
                 }
             } catch {
                 made.close()
@@ -256,7 +256,7 @@ final class HealJob {
         old.close()
         for name in abandoned {
             do throws(SystemError) {
-                try world.fileSystem.remove("\(world.folder)/\(name)")
+                try world.fileSystem.remove(world.folder.path(of: name))
             } catch {}
         }
     }
@@ -266,7 +266,7 @@ final class HealJob {
         isSwitchUnknown = true
         do throws(SystemError) {
             try world.withReserve { () throws(SystemError) in
-                try manifest.write(in: world.folder, on: world.fileSystem)
+                try manifest.swap(into: world.folder, on: world.fileSystem)
             }
         } catch {
             made.close()
@@ -289,7 +289,7 @@ final class RetireJob {
 
     func run(_ world: LogWorld) {
         do throws(SystemError) {
-            try manifest.write(in: world.folder, on: world.fileSystem)
+            try manifest.swap(into: world.folder, on: world.fileSystem)
         } catch {
             self.error = error
             return
@@ -297,7 +297,7 @@ final class RetireJob {
         for name in names {
             // A file that stays is only litter: the manifest doesn't name it any more.
             do throws(SystemError) {
-                try world.fileSystem.remove("\(world.folder)/\(name)")
+                try world.fileSystem.remove(world.folder.path(of: name))
             } catch {}
         }
     }
@@ -320,7 +320,7 @@ final class CloseJob {
             try segment.seal()
             isSealed = true
             segment.close()
-            try manifest.write(in: world.folder, on: world.fileSystem)
+            try manifest.swap(into: world.folder, on: world.fileSystem)
         } catch {
             self.error = error
         }
@@ -332,6 +332,6 @@ final class ProbeJob {
     private(set) var freeBytes: Int64?
 
     func run(_ world: LogWorld) {
-        freeBytes = world.reserve.probe(world.folder, on: world.fileSystem)
+        freeBytes = world.reserve.probe(world.folder.path, on: world.fileSystem)
     }
 }

@@ -42,8 +42,6 @@ struct LogWriterStart {
     var segment: SegmentWriter
     var manifest: Manifest
     var nextNumber: UInt64
-    /// `appendfilename`.
-    var baseName: String
     /// The time of the last batch.
     var milliseconds: Int64
     /// The database selected at the end of the stream.

@@ -50,9 +50,9 @@ final class SegmentWriter: @unchecked Sendable {
 
     /// Makes the file (emptied if there) and writes its opening line. Nothing is synced yet.
     static func create(
-        _ opening: Opening, in folder: String, on fileSystem: any FileSystem
+        _ opening: Opening, in folder: LogFolder, on fileSystem: any FileSystem
     ) throws(SystemError) -> SegmentWriter {
-        let file = try fileSystem.open("\(folder)/\(opening.name)", .createOrTruncate)
+        let file = try fileSystem.open(folder.path(of: opening.name), .createOrTruncate)
         var line = ByteBuffer()
         BatchEncoder.openingLine(
             into: &line, segment: opening.number, firstLSN: opening.firstLSN,
