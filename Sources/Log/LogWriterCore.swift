@@ -296,7 +296,8 @@ final class LogWriterCore {
     }
 
     /// The opening of a segment that begins with `first`, or with what is appended next.
-    private func nextOpening(at lsn: LSN, with first: Batch?, heals: Bool) -> SegmentWriter.Opening {
+    private func nextOpening(at lsn: LSN, with first: Batch?, heals: Bool) -> SegmentWriter.Opening
+    {
         let number = nextNumber
         nextNumber += 1
         let folder = world.folder

@@ -132,7 +132,8 @@ extension LogWriterStart {
             if try file.size() != last.offset { try file.truncate(to: last.offset) }
             let known = max(opening.durable, opening.manifest.durable)
             if known < opening.end {
-                try rewrite(file, from: offset(of: known, in: file, end: last.offset), to: last.offset)
+                try rewrite(
+                    file, from: offset(of: known, in: file, end: last.offset), to: last.offset)
             }
             try file.sync()
         } catch {

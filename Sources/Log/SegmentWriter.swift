@@ -28,7 +28,8 @@ final class SegmentWriter: @unchecked Sendable {
 
     /// Goes on in an open file whose whole batches end at `offset`.
     init(
-        resuming file: any File, number: UInt64, name: String, firstLSN: LSN, offset: Int64, end: LSN
+        resuming file: any File, number: UInt64, name: String, firstLSN: LSN, offset: Int64,
+        end: LSN
     ) {
         self.file = file
         self.number = number
