@@ -71,7 +71,8 @@ final class LogWriterCore {
     private var closeError: SystemError?
 
     private(set) var figures = LogWriterFigures()
-    private var sealedSizes: [(name: String, number: UInt64, end: LSN, bytes: Int64)]
+    private var sealed: [LogWriterStart.Sealed]
+    private let baseBytes: Int64
 
     private static let retryNanosecondsMin: UInt64 = 100_000_000
     private static let retryNanosecondsMax: UInt64 = 1_000_000_000
@@ -95,7 +96,8 @@ final class LogWriterCore {
         nextNumber = start.nextNumber
         lastMilliseconds = start.milliseconds
         database = start.database
-        sealedSizes = start.sealed
+        sealed = start.sealed
+        baseBytes = start.baseBytes
         watermarks = Watermarks(start: start.segment.end)
     }
 
@@ -474,7 +476,7 @@ final class LogWriterCore {
     }
 
     private func take(_ made: SegmentWriter, manifest next: Manifest) {
-        sealedSizes.append((segment.name, segment.number, made.firstLSN, durableOffset))
+        sealed.append(.init(name: segment.name, end: made.firstLSN, bytes: durableOffset))
         segment = made
         manifest = next
         writtenOffset = made.offset
@@ -539,8 +541,8 @@ final class LogWriterCore {
     /// settings don't keep them.
     func retire(upTo lsn: LSN) {
         var kept: Int64 = 0
-        for entry in sealedSizes where entry.end <= lsn { kept += entry.bytes }
-        for entry in sealedSizes where entry.end <= lsn {
+        for entry in sealed where entry.end <= lsn { kept += entry.bytes }
+        for entry in sealed where entry.end <= lsn {
             if kept <= settings.retainBytes { break }
             kept -= entry.bytes
             if !retiring.contains(entry.name) { retiring.append(entry.name) }
@@ -564,7 +566,7 @@ final class LogWriterCore {
             return
         }
         manifest = job.manifest
-        sealedSizes.removeAll { job.names.contains($0.name) }
+        sealed.removeAll { job.names.contains($0.name) }
     }
 
     // MARK: Figures
@@ -583,9 +585,10 @@ final class LogWriterCore {
         report.isFailing = isFailing
         report.lastError = lastError
         report.growthAllowed = world.reserve.growthAllowed
-        report.currentBytes = sealedSizes.reduce(writtenOffset) { $0 + $1.bytes }
+        report.currentBytes = sealed.reduce(baseBytes + writtenOffset) { $0 + $1.bytes }
+        report.baseBytes = baseBytes
         report.segment = segment.number
-        report.segmentCount = sealedSizes.count + 1
+        report.segmentCount = sealed.count + 1
         report.figures = figures
         return report
     }

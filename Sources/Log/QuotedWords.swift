@@ -35,9 +35,7 @@ enum QuotedWords {
     /// Appends `word`, in quotes if it couldn't stand without.
     static func append(_ word: String, to buffer: inout ByteBuffer) {
         let bytes = Array(word.utf8)
-        let isPlain = bytes.allSatisfy {
-            $0 > 0x20 && $0 < 0x7f && ![0x22, 0x27, 0x5c].contains($0)
-        }
+        let isPlain = bytes.allSatisfy { $0 > 0x20 && $0 < 0x7f && ![0x22, 0x27, 0x5c].contains($0) }
         if isPlain && !bytes.isEmpty {
             buffer.append(bytes)
             return

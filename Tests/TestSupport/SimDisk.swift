@@ -119,7 +119,7 @@ public final class SimDisk: FileSystem, @unchecked Sendable {
             if state.locks.contains(path) {
                 throw SystemError(call: "flock", path: path, errno: EWOULDBLOCK)
             }
-            let inode = try state.open(path, state.live[path] == nil ? .createNew : .readWrite)
+            let inode = try state.lockable(path)
             state.locks.insert(path)
             return (inode, state.generation)
         }

@@ -135,6 +135,15 @@ struct SimDiskState {
         }
     }
 
+    /// What a lock on `path` opens: the folder itself, or a file that is made if missing.
+    mutating func lockable(_ path: String) throws(SystemError) -> SimInode {
+        switch live[path] {
+        case .folder: return SimInode()
+        case .file: return try open(path, .readWrite)
+        case nil: return try open(path, .createNew)
+        }
+    }
+
     private static func apply(_ change: NameChange, to names: inout [String: Node]) {
         switch change {
         case .set(let name, let node): names[name] = node
