@@ -638,6 +638,9 @@ private struct Recovery {
             let file = try disk.open(name, .readWrite)
             defer { file.close() }
             if isNewest, try file.size() > loaded.bytes { try file.truncate(to: loaded.bytes) }
+            if isNewest, loaded.kind == .segment, manifest.durable < loaded.endLSN {
+                try UnsyncedTail.rewrite(file, durable: manifest.durable, upTo: loaded.bytes)
+            }
             try file.sync()
         }
         // The names, too, may be younger than the last sync of the folder.

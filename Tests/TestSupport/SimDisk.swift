@@ -56,6 +56,9 @@ public final class SimDisk: FileSystem, @unchecked Sendable {
     /// The process was killed and starts again: all that the kernel had is there.
     public func processKill() { with { $0.dropHandles() } }
 
+    /// How many failed syncs so far made even the running system lose what was written.
+    public var pageDrops: Int { with { $0.pageDrops } }
+
     /// The bytes that the running system sees at `path`.
     public func contents(_ path: String) -> [UInt8]? { with { $0.file(path)?.seen } }
 

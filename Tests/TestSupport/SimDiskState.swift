@@ -62,6 +62,7 @@ struct SimDiskState {
     var used = 0
     var generation = 0
     var calls = 0
+    var pageDrops = 0
     var faults: [Int: SimFault] = [:]
     var faultRate = 0
     var powerFailsAt: Int?
@@ -298,6 +299,7 @@ struct SimDiskState {
                 }
                 inode.unsynced = []
                 if coin() {
+                    pageDrops += 1
                     inode.seen = inode.stable
                     account(inode, inode.seen.count)
                 }

@@ -48,6 +48,8 @@ struct History {
     private var borders: Set<Int> = [0]
     /// The least that must survive.
     private var floor = 0
+    /// The least that must survive another power cut before a recovery has succeeded.
+    private var durableFloor = 0
     private var isFirst = true
 
     init(seed: UInt64, say: ((String) -> Void)?) {
@@ -94,18 +96,23 @@ struct History {
             return
         }
         if mustOpen && !random.oneIn(6) { drawDisaster() }
+        let pageDrops = disk.pageDrops
         work(writer, from: log)
         let report = writer.report()
         tally.heals += report.figures.heals
         tally.rolls += report.figures.segmentsMade
         if !disk.isOff && random.oneIn(10) && closes(writer) {
             floor = stream.count
+            durableFloor = floor
             tally.cleanStops += 1
             say?("clean stop at \(stream.count)")
             crash(&tally, kills: random.oneIn(2))
         } else {
             let kills = !disk.isOff && random.oneIn(4)
-            floor = Int((kills ? writer.watermarks.written : writer.watermarks.durable).value)
+            durableFloor = Int(writer.watermarks.durable.value)
+            // Nobody can read back what the kernel dropped after a failed sync.
+            let keepsWritten = kills && disk.pageDrops == pageDrops
+            floor = keepsWritten ? Int(writer.watermarks.written.value) : durableFloor
             crash(&tally, kills: kills)
         }
     }
@@ -268,6 +275,7 @@ struct History {
             say?("power cut inside the recovery")
             tally.cutRecoveries += 1
             disk.powerCut()
+            floor = durableFloor
         }
         disk.powerFails(atCall: nil)
         let inspected = random.oneIn(4) ? try read(inspects: true) : nil
@@ -329,5 +337,6 @@ struct History {
         stream.removeLast(stream.count - end)
         borders = borders.filter { $0 <= end }
         floor = end
+        durableFloor = end
     }
 }
