@@ -250,7 +250,12 @@ private struct Recovery {
         var reader = try SegmentReader(file)
         switch try reader.readOpening() {
         case .incomplete: return false
-        case .invalid: return try reader.window.endOfData(from: 0) > 0
+        case .invalid:
+            // A crash may also leave the line in pieces, but never a command, nor more than the line.
+            let first = try reader.window.bytes(from: 0).prefix(1)
+            let lineBytesMax = Int64(LogFormat.openingBytesMax + LogFormat.selectBytesMax)
+            if first == ByteSlice("*") { return true }
+            return try reader.window.endOfData(from: 0) > lineBytesMax
         case .line: break
         }
         switch try reader.next() {

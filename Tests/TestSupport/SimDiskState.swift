@@ -14,6 +14,8 @@ final class SimInode {
     var stable: [UInt8] = []
     /// What a sync would make stable, in order.
     var unsynced: [Change] = []
+    /// Failed syncs so far; a handle reports those it hasn't seen.
+    var errors = 0
     /// Room that counts against the quota.
     var allocated = 0
 
@@ -61,6 +63,7 @@ struct SimDiskState {
     var locks: Set<String> = []
     var used = 0
     var generation = 0
+    var trace: ((String) -> Void)?
     var calls = 0
     var pageDrops = 0
     var faults: [Int: SimFault] = [:]
@@ -89,10 +92,18 @@ struct SimDiskState {
         if isOff { throw SystemError(call: call, path: path, errno: EIO) }
     }
 
-    /// Counts a call; gives the fault it meets. `powerOff` was set if it is the last one.
+    /// Counts a call; gives the fault it meets, which is a power failure if `isOff` is set then.
     private mutating func meet(_ call: String, _ path: String) throws(SystemError) -> SimFault? {
         try checkPower(call, path)
         calls += 1
+        let fault = drawFault()
+        if let trace {
+            trace("\(calls): \(call) \(path)\(fault.map { " -> \($0)" } ?? "")")
+        }
+        return fault
+    }
+
+    private mutating func drawFault() -> SimFault? {
         if calls == powerFailsAt {
             isOff = true
             return .error(EIO)
@@ -294,6 +305,7 @@ struct SimDiskState {
     mutating func sync(_ inode: SimInode, _ path: String) throws(SystemError) {
         if case .error(let errno) = try meet("fdatasync", path) {
             if !isOff {
+                inode.errors += 1
                 for change in inode.unsynced where coin() {
                     SimInode.apply(change, to: &inode.stable)
                 }

@@ -57,6 +57,7 @@ struct History {
         disk = SimDisk(seed: random.next())
         disk.installFolder("data")
         self.say = say
+        if let say { disk.setTrace { say("    " + $0) } }
     }
 
     mutating func run(_ tally: inout Tally) throws {
