@@ -642,9 +642,13 @@ private struct Recovery {
             let name = importsSingleFile ? folder.singleFilePath : folder.path(of: loaded.name)
             let file = try disk.open(name, .readWrite)
             defer { file.close() }
-            if isNewest, try file.size() > loaded.bytes { try file.truncate(to: loaded.bytes) }
-            if isNewest, loaded.kind == .segment, manifest.durable < loaded.endLSN {
-                try UnsyncedTail.rewrite(file, durable: manifest.durable, upTo: loaded.bytes)
+            if isNewest {
+                if loaded.kind == .segment {
+                    try UnsyncedTail.rewrite(
+                        file, durable: manifest.durable, upTo: loaded.bytes)
+                } else if try file.size() > loaded.bytes {
+                    try file.truncate(to: loaded.bytes)
+                }
             }
             try file.sync()
         }

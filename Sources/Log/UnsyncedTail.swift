@@ -6,16 +6,21 @@ internal import HoldfastPlatform
 /// Reading a byte back doesn't prove that it is on the medium: a process that was killed after a failed
 /// sync leaves pages that look clean and were never written, and a sync by the next process has nothing to
 /// say about them. So what no annotation and no manifest records as durable is written once more
-/// in its place before the sync that makes the recovered log durable.
+/// in its place before the sync that makes the recovered log durable. The size likewise: cutting a file
+/// that already looks cut would change nothing, so it is made longer first.
 enum UnsyncedTail {
     private static let stepBytes = 1 << 20
 
+    /// Leaves `file` to end at `end`, ready to be synced.
+    ///
     /// - Parameters:
     ///   - durable: what the manifest records; the file's own annotations may know more.
     ///   - end: where the file's last whole batch ends.
     static func rewrite(
         _ file: any File, durable: LSN, upTo end: Int64
     ) throws(SystemError) {
+        try file.truncate(to: max(try file.size(), end + 1))
+        try file.truncate(to: end)
         var at = try offset(in: file, durable: durable, upTo: end)
         var buffer = ByteBuffer()
         while at < end {
