@@ -230,11 +230,10 @@ struct SimDiskState {
         }
         let changes = pendingNames.removeValue(forKey: path) ?? []
         if case .error(let errno) = fault {
-            // A journal keeps what it couldn't write; part of it may have got through.
-            pendingNames[path] = changes
-            if !isOff {
-                for change in changes where coin() { Self.apply(change, to: &stable) }
-            }
+            // A journal writes in order, and keeps what it couldn't write.
+            let through = isOff ? 0 : random.below(changes.count + 1)
+            for change in changes[..<through] { Self.apply(change, to: &stable) }
+            pendingNames[path] = Array(changes[through...])
             throw SystemError(call: "fsync", path: path, errno: errno)
         }
         for change in changes { Self.apply(change, to: &stable) }
