@@ -61,7 +61,8 @@ final class LogWriterCore {
     private var isProbing = false
     private var probedAt: UInt64 = 0
     private var hasWrittenSinceProbe = true
-    private var isSyncRequested = false
+    /// Somebody waits for this to be durable.
+    private var syncRequested = LSN.zero
     private var wasSlowBesideSync = false
 
     private var lastMilliseconds: Int64
@@ -240,7 +241,7 @@ final class LogWriterCore {
         return SyncSchedule.Facts(
             queuedBytes: queuedBytes, unsyncedBytes: unsyncedBytes, oldestUnsyncedAt: oldest,
             oldestWrittenAt: writtenCount > 0 ? oldest : nil, isSyncRunning: syncing != nil,
-            isSyncRequested: isSyncRequested)
+            isSyncRequested: durable < syncRequested)
     }
 
     /// Whether new writes must wait; asked by the command thread each turn.
@@ -272,7 +273,6 @@ final class LogWriterCore {
     }
 
     private func takeSync(now: UInt64) -> LogJob {
-        isSyncRequested = false
         wasSlowBesideSync = false
         // `segment.end` may be moving in a running write; what was written counts.
         let job = SyncJob(segment: segment, end: written, startedAt: now)
@@ -527,9 +527,7 @@ final class LogWriterCore {
     // MARK: Requests
 
     /// Asks for a sync of all that is appended by now; `durable` tells when it has come.
-    func requestSync() {
-        if durable < appended { isSyncRequested = true }
-    }
+    func requestSync() { syncRequested = appended }
 
     func beginClosing() { isClosing = true }
 
