@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -34,5 +35,7 @@ int hf_accept(int fd, void *address, uint32_t *length) {
 int hf_fallocate(int fd, int64_t offset, int64_t length) {
     return fallocate(fd, 0, offset, length);
 }
+
+size_t hf_allocated_bytes(const void *block) { return malloc_usable_size((void *)block); }
 
 void hf_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -29,6 +29,8 @@ int hf_epoll_wait(int poller, struct hf_event *events, int capacity, int timeout
 int hf_eventfd(void);
 int hf_accept(int fd, void *address, uint32_t *length);
 int hf_fallocate(int fd, int64_t offset, int64_t length);
+/// How many bytes the allocator gave to `block`.
+size_t hf_allocated_bytes(const void *block);
 /// Names the calling thread for `ps` and debuggers.
 void hf_name_thread(const char *name);
 
