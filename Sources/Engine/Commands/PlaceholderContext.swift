@@ -1,0 +1,2 @@
+public struct CommandContext: ~Copyable {}
+public struct CommandError: Error {}
