@@ -33,7 +33,7 @@ int hf_accept(int fd, void *address, uint32_t *length) {
 }
 
 int hf_fallocate(int fd, int64_t offset, int64_t length) {
-    return fallocate(fd, 0, offset, length);
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
 size_t hf_allocated_bytes(const void *block) { return malloc_usable_size((void *)block); }

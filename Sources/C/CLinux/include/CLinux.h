@@ -28,6 +28,7 @@ int hf_epoll_wait(int poller, struct hf_event *events, int capacity, int timeout
 
 int hf_eventfd(void);
 int hf_accept(int fd, void *address, uint32_t *length);
+/// Keeps the size, so that reads give what they gave before.
 int hf_fallocate(int fd, int64_t offset, int64_t length);
 /// How many bytes the allocator gave to `block`.
 size_t hf_allocated_bytes(const void *block);
