@@ -162,6 +162,13 @@ public struct Arguments {
         self.count = count
     }
 
+    /// No words.
+    public init() {
+        // SAFETY: never dereferenced, because the count is zero.
+        unsafe base = UnsafePointer(bitPattern: MemoryLayout<ByteSlice>.alignment).unsafelyUnwrapped
+        count = 0
+    }
+
     @inlinable
     public subscript(_ index: Int) -> ByteSlice {
         precondition(index >= 0 && index < count, "argument out of bounds")

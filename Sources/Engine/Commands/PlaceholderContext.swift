@@ -1,2 +1,0 @@
-public struct CommandContext: ~Copyable {}
-public struct CommandError: Error {}
