@@ -1,4 +1,5 @@
 internal import HoldfastBytes
+internal import HoldfastRESP
 internal import Store
 
 /// Commands on strings.
