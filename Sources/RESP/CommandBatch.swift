@@ -17,6 +17,8 @@ public struct CommandBatch: ~Copyable {
     public struct Command {
         public var firstArgument: Int
         public var argumentCount: Int
+        /// Where the command ends in the input that was decoded.
+        public var end: Int
         /// The request as it came, when it is canonical RESP that can go into the log as it stands.
         public var canonical: ByteSlice
         /// Filled by the dispatcher: the command's index in its table, or -1.
@@ -121,8 +123,13 @@ public struct CommandBatch: ~Copyable {
         unsafe (commandTable + count).initialize(
             to: Command(
                 firstArgument: firstArgument, argumentCount: sliceCount - firstArgument,
-                canonical: canonical, row: -1, keyHash: 0))
+                end: 0, canonical: canonical, row: -1, keyHash: 0))
         count += 1
+    }
+
+    mutating func setEnd(_ end: Int) {
+        precondition(count > 0)
+        unsafe commandTable[count - 1].end = end
     }
 
     /// Drops the arguments of a command that turned out to be unfinished.

@@ -21,6 +21,9 @@ public struct CommandDecoder: ~Copyable {
 
     public init() {}
 
+    /// Forgets an unfinished command; its input must be given again from its first byte.
+    public mutating func restart() { self = CommandDecoder() }
+
     public var isInsideCommand: Bool { position > 0 }
 
     /// The declared length of the argument that is being received, or 0: a hint how much to read.
@@ -36,6 +39,7 @@ public struct CommandDecoder: ~Copyable {
         var start = 0
         while start < input.count, !batch.isFull {
             let rest = input.slice(start..<input.count)
+            let found = batch.count
             let used: Int
             if position > 0 {
                 used = try resume(rest, into: &batch, limits: limits)
@@ -46,6 +50,7 @@ public struct CommandDecoder: ~Copyable {
             }
             if used == 0 { break }
             start += used
+            if batch.count > found { batch.setEnd(start) }
         }
         return start
     }

@@ -79,6 +79,11 @@ public enum CommandHandler: Sendable {
         .session(command.rawValue)
     }
 
+    public var isData: Bool {
+        if case .data = self { return true }
+        return false
+    }
+
     public var isToCome: Bool {
         if case .toCome = self { return true }
         return false

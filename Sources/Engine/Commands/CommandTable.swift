@@ -25,9 +25,16 @@ public struct CommandTable: Sendable {
         public let lastKey: Int16
         public let keyStep: Int16
         /// A second word, if there is one, is looked up with `lookup(_:in:)`.
-        public let hasSubcommands: Bool
+        public internal(set) var hasSubcommands: Bool
+        /// Runs on the keyspace alone and has no subcommands.
+        public let isData: Bool
         /// The container's index; -1 for a command of its own.
         public let container: Int16
+
+        @inline(__always)
+        public func accepts(_ wordCount: Int) -> Bool {
+            arity >= 0 ? wordCount == Int(arity) : wordCount >= -Int(arity)
+        }
     }
 
     private struct Slot: Sendable {
@@ -59,6 +66,7 @@ public struct CommandTable: Sendable {
         for row in loose {
             let container = specs.firstIndex { $0.name[...] == row.containerName }
             guard let container else { preconditionFailure("no container for \(row.name)") }
+            facts[container].hasSubcommands = true
             _ = add(row, container: container)
         }
         precondition(specs.count < Self.slotCount / 2, "the slots are too few")
@@ -140,7 +148,8 @@ public struct CommandTable: Sendable {
             CommandFacts(
                 flags: row.flags, arity: Int16(row.arity), firstKey: Int16(keys.first),
                 lastKey: Int16(keys.last), keyStep: Int16(keys.step),
-                hasSubcommands: !row.subcommands.isEmpty, container: Int16(container)))
+                hasSubcommands: !row.subcommands.isEmpty, isData: row.handler.isData,
+                container: Int16(container)))
         isFound.append(!row.handler.isToCome)
         if !row.handler.isToCome {
             Array(row.shortName.utf8).withSlice { name in

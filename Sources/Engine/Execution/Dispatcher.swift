@@ -1,7 +1,7 @@
 public import HoldfastBytes
 public import HoldfastRESP
 internal import Store
-internal import Log
+public import Log
 
 /// Runs commands on data: looks rows up, prepares groups of commands, calls handlers, and turns what changed
 /// into records.
@@ -123,6 +123,27 @@ public struct Dispatcher: ~Copyable {
     /// Whether the keyspace has to record changed keys: somebody watches, or replies are gated by key.
     public mutating func updateRecording() {
         context.keyspace.recordsTouched = undurable.isOn || !watches.isEmpty
+    }
+
+    // MARK: The reply gate
+
+    /// What the reply of a command that only read has to wait for: the newest change, not yet durable, of any
+    /// key that it names, or of any key at all if it looks at keys that it doesn't name.
+    public func readGate(_ row: Int, _ arguments: Arguments, database: Int) -> LSN? {
+        let spec = table.spec(at: row)
+        if spec.flags.contains(.touchesArbitraryKeys) || spec.keys.isEmpty {
+            return spec.flags.contains(.readonly) ? undurable.gateForAll : nil
+        }
+        let range = spec.legacyKeys
+        guard range.first > 0, range.isComplete else { return undurable.gateForAll }
+        let last = range.last < 0 ? arguments.count + range.last : range.last
+        var gate: LSN?
+        for index in stride(from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1)) {
+            let mark = Keyspace.touchMark(
+                context.keyspace.hash(arguments[index]), database: database)
+            if let lsn = undurable.gate(mark), lsn > gate ?? .zero { gate = lsn }
+        }
+        return gate
     }
 
     // MARK: Expiry and replay
