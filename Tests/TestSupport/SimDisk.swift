@@ -1,7 +1,6 @@
+internal import Glibc
 internal import HoldfastBytes
 public import HoldfastPlatform
-
-internal import Glibc
 
 /// A disk in memory that keeps its promises and not a bit more.
 ///

@@ -209,9 +209,9 @@ struct SimDiskState {
         }
         let changes = pendingNames.removeValue(forKey: path) ?? []
         if case .error(let errno) = fault {
-            if isOff {
-                pendingNames[path] = changes
-            } else {
+            // A journal keeps what it couldn't write; part of it may have got through.
+            pendingNames[path] = changes
+            if !isOff {
                 for change in changes where coin() { Self.apply(change, to: &stable) }
             }
             throw SystemError(call: "fsync", path: path, errno: errno)

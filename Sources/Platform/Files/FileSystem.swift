@@ -41,7 +41,8 @@ public protocol File: AnyObject, Sendable {
     var path: String { get }
     func size() throws(SystemError) -> Int64
     /// Reads up to `buffer.count` bytes at `offset`; 0 at the end of the file.
-    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
+        -> Int
     /// Writes `head` then `body` at `offset`; may write less than asked and then says how much.
     func write(_ head: ByteSlice, _ body: ByteSlice, at offset: Int64) throws(SystemError) -> Int
     /// Puts the file's bytes and size on stable storage. After a failure nothing is known about any

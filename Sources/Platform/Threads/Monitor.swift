@@ -1,32 +1,21 @@
 internal import Glibc
 
-/// A mutex with one condition, for hand-overs between threads. Hold it for queue pushes and
-/// decisions, never during I/O. Timed waits use the monotonic clock.
+/// A mutex. Hold it for queue pushes and decisions, never during I/O.
 @safe
 public final class Monitor: @unchecked Sendable {
-    // Sendable because both are made for use by several threads and never move.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    // Sendable because a mutex is made for use by several threads and never moves.
+    fileprivate let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
     public init() {
-        // SAFETY: both are allocated and initialised here, and destroyed in `deinit` only.
+        // SAFETY: allocated and initialised here, destroyed in `deinit` only.
         unsafe mutex = .allocate(capacity: 1)
-        unsafe condition = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
-        unsafe condition.initialize(to: pthread_cond_t())
         unsafe pthread_mutex_init(mutex, nil)
-        var attributes = pthread_condattr_t()
-        unsafe pthread_condattr_init(&attributes)
-        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        unsafe pthread_cond_init(condition, &attributes)
-        unsafe pthread_condattr_destroy(&attributes)
     }
 
     deinit {
-        // SAFETY: nobody can hold or wait on them any more, since nobody refers to this object.
-        unsafe pthread_cond_destroy(condition)
+        // SAFETY: nobody can hold it any more, since nobody refers to this object.
         unsafe pthread_mutex_destroy(mutex)
-        unsafe condition.deallocate()
         unsafe mutex.deallocate()
     }
 
@@ -40,17 +29,44 @@ public final class Monitor: @unchecked Sendable {
         defer { unlock() }
         return try body()
     }
+}
 
-    /// Wakes every waiting thread; the mutex may be held or not.
-    public func signalAll() { unsafe _ = pthread_cond_broadcast(condition) }
+/// Something that threads wait for with a monitor held. Timed waits use the monotonic clock.
+@safe
+public final class Condition: @unchecked Sendable {
+    // Sendable because a condition is made for use by several threads and never moves.
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private let monitor: Monitor
 
-    /// Waits for a signal; call with the mutex held and check your condition again afterwards.
-    public func wait() { unsafe _ = pthread_cond_wait(condition, mutex) }
+    public init(of monitor: Monitor) {
+        self.monitor = monitor
+        // SAFETY: allocated and initialised here, destroyed in `deinit` only.
+        unsafe condition = .allocate(capacity: 1)
+        unsafe condition.initialize(to: pthread_cond_t())
+        var attributes = pthread_condattr_t()
+        unsafe pthread_condattr_init(&attributes)
+        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        unsafe pthread_cond_init(condition, &attributes)
+        unsafe pthread_condattr_destroy(&attributes)
+    }
 
-    /// Waits for a signal until the monotonic clock shows `deadline` (ns); mutex held, as above.
+    deinit {
+        // SAFETY: nobody can wait on it any more, since nobody refers to this object.
+        unsafe pthread_cond_destroy(condition)
+        unsafe condition.deallocate()
+    }
+
+    /// Wakes every waiting thread; the monitor may be held or not.
+    public func signal() { unsafe _ = pthread_cond_broadcast(condition) }
+
+    /// Waits for a signal; call with the monitor held and check what you wait for afterwards, since a
+    /// wait may end without a reason.
+    public func wait() { unsafe _ = pthread_cond_wait(condition, monitor.mutex) }
+
+    /// Waits for a signal until the monotonic clock shows `deadline` (ns); monitor held, as above.
     public func wait(untilNanoseconds deadline: UInt64) {
         var time = timespec(
             tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
-        unsafe _ = pthread_cond_timedwait(condition, mutex, &time)
+        unsafe _ = pthread_cond_timedwait(condition, monitor.mutex, &time)
     }
 }

@@ -1,0 +1,101 @@
+/// Where a log's files are and what they are called.
+public struct LogFolder: Equatable, Sendable {
+    /// The server's working directory (`dir`), in which the log folder and an old single AOF stand.
+    public let directory: String
+    /// `appenddirname`: a bare name.
+    public let folderName: String
+    /// `appendfilename`: a bare name; all names in the folder begin with it.
+    public let fileName: String
+
+    public init(
+        directory: String, folderName: String = "appendonlydir",
+        fileName: String = "appendonly.aof"
+    ) {
+        self.directory = directory
+        self.folderName = folderName
+        self.fileName = fileName
+    }
+
+    /// The log folder itself.
+    public var path: String { "\(directory)/\(folderName)" }
+    public var manifestName: String { "\(fileName).manifest" }
+    public var temporaryManifestName: String { "temp-\(fileName).manifest" }
+    public var manifestPath: String { path(of: manifestName) }
+    /// The one file of Redis before version 7.
+    public var singleFilePath: String { "\(directory)/\(fileName)" }
+
+    public func path(of name: String) -> String { "\(path)/\(name)" }
+
+    public func segmentName(_ segment: UInt64) -> String { "\(fileName).\(segment).incr.aof" }
+
+    /// Where the bytes are kept that were cut off `name` at `lsn`.
+    public func sideFileName(_ name: String, cutAt lsn: LSN) -> String { "\(name).cut-\(lsn)" }
+
+    /// The number in the name of an incremental file of this log, or nil for any other name.
+    public func segment(of name: String) -> UInt64? { number(in: name, suffix: ".incr.aof") }
+
+    /// Whether `name` is that of a base of this log.
+    public func isBase(_ name: String) -> Bool {
+        number(in: name, suffix: ".base.rdb") != nil || number(in: name, suffix: ".base.aof") != nil
+    }
+
+    private func number(in name: String, suffix: String) -> UInt64? {
+        guard name.hasPrefix(fileName + "."), name.hasSuffix(suffix) else { return nil }
+        let digits = name.dropFirst(fileName.count + 1).dropLast(suffix.count)
+        guard digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = UInt64(digits),
+            number > 0, number < 1 << 63
+        else { return nil }
+        return number
+    }
+}
+
+/// What lies in the folder before anything is read of the log.
+struct StartFacts: Equatable {
+    enum ManifestState: Equatable { case absent, empty, lists }
+
+    /// `empty`: there, and names no file to load.
+    var manifest: ManifestState
+    /// The manifest names the old single file as its only one, and the folder doesn't have it: an import
+    /// that a crash interrupted between its two steps.
+    var importWasInterrupted = false
+    /// An old single AOF beside the folder.
+    var hasSingleFile = false
+    /// A file named like one of ours, unlisted though it holds data.
+    var unlistedData: String?
+    /// The RDB file that a server without AOF would load.
+    var hasDump = false
+    var mayStartEmpty = false
+}
+
+/// What a start does; decided before anything is changed.
+enum StartDecision: Equatable {
+    /// Load what the manifest lists.
+    case load
+    /// Load the old single file, then move it into the folder.
+    case importSingleFile
+    /// Begin an empty log.
+    case fresh
+    /// Files that hold data stand in the folder and no manifest names them.
+    case refuseUnlisted(String)
+    /// An RDB file stands beside an empty log.
+    case refuseDump
+
+    init(_ facts: StartFacts) {
+        if facts.hasSingleFile && (facts.importWasInterrupted || facts.manifest != .lists) {
+            // Unlisted data beside an old single file: which of the two is the data? Ask.
+            if let name = facts.unlistedData, !facts.mayStartEmpty {
+                self = .refuseUnlisted(name)
+            } else {
+                self = .importSingleFile
+            }
+        } else if let name = facts.unlistedData, facts.manifest == .lists || !facts.mayStartEmpty {
+            self = .refuseUnlisted(name)
+        } else if facts.manifest == .lists {
+            self = .load
+        } else if facts.hasDump && !facts.mayStartEmpty {
+            self = .refuseDump
+        } else {
+            self = .fresh
+        }
+    }
+}

@@ -1,0 +1,226 @@
+public import HoldfastPlatform
+
+/// Writes the log: takes each turn's records from the command thread, hands them to the kernel,
+/// syncs by policy, rolls segments, and heals after a failed write or sync.
+///
+/// Three threads take part. The command thread calls `submit` and writes by itself when nothing stands
+/// in the way (in `always` it also syncs, when its caller says that nobody else is waiting for the
+/// turn). The WAL thread writes what the command thread left, and rolls, heals and retires. The sync
+/// thread syncs beside the writing, zeroes ahead and watches the free space. All decisions are made
+/// in `LogWriterCore` under one lock, which is never held during I/O.
+///
+/// Whoever answers a client reads `watermarks`: in `always` a reply to a write waits for `durable`, else for
+/// `written`. After progress on another thread `wake` is called, on that thread.
+public final class LogWriter: @unchecked Sendable {
+    // Sendable because `core` and the flags below it are used with `monitor` held only.
+    public let watermarks: Watermarks
+
+    private let world: LogWorld
+    private let wake: @Sendable () -> Void
+    private let monitor = Monitor()
+    private let writeNews: Condition
+    private let syncNews: Condition
+    private let closeNews: Condition
+    private let core: LogWriterCore
+    private var isWriteThreadAsleep = false
+    private var syncThreadSleepsUntil: UInt64 = 0
+    private var isStopping = false
+    private var threads: [WorkerThread] = []
+
+    /// Starts the threads.
+    ///
+    /// - Parameter wake: called from another thread after the written or durable watermark or one of
+    ///   `shouldHoldWriters`, `isFailing`, `growthAllowed` may have changed; must not block.
+    init(
+        settings: LogWriterSettings, world: LogWorld, start: LogWriterStart,
+        wake: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
+        self.world = world
+        self.wake = wake
+        writeNews = Condition(of: monitor)
+        syncNews = Condition(of: monitor)
+        closeNews = Condition(of: monitor)
+        core = LogWriterCore(settings: settings, world: world, start: start)
+        watermarks = core.watermarks
+        // The threads hold this object until `close` or `stop` has ended them.
+        threads.append(try WorkerThread(name: "holdfast-wal") { self.runWriteThread() })
+        do throws(SystemError) {
+            threads.append(try WorkerThread(name: "holdfast-sync") { self.runSyncThread() })
+        } catch {
+            stop()
+            throw error
+        }
+    }
+
+    // MARK: Command thread
+
+    /// Takes the records of a turn as one batch; call at the end of each turn, also with nothing in it.
+    ///
+    /// The records' memory is taken without a copy. On return the batch may be queued, written or
+    /// durable: see `watermarks`.
+    /// - Parameter inlineAllowed: whether the turn may take as long as a sync. Only `always` asks; writing
+    ///   without a sync is done here whenever the disk doesn't look stuck.
+    public func submit(_ buffer: inout LogBuffer, inlineAllowed: Bool) {
+        if buffer.isEmpty { return }
+        let now = world.now()
+        monitor.lock()
+        core.enqueue(&buffer, now: now)
+        if let job = core.takeInlineJob(isSyncAllowed: inlineAllowed, now: now) {
+            monitor.unlock()
+            job.run(world)
+            monitor.lock()
+            core.finish(job)
+        }
+        signalThreads(now: now)
+        monitor.unlock()
+    }
+
+    /// Whether new writes must wait, so that what a power cut can take stays bounded. Ask each turn.
+    public var shouldHoldWriters: Bool {
+        let now = world.now()
+        return monitor.withLock { core.mustHoldWriters(now: now) }
+    }
+
+    /// The last write or sync failed and the log hasn't healed yet: nothing new becomes durable, and
+    /// writes should be refused or held.
+    public var isFailing: Bool { monitor.withLock { core.isFailing } }
+
+    /// Why, if it is failing.
+    public var lastError: SystemError? { monitor.withLock { core.lastError } }
+
+    /// False while less than the reserve is free: refuse writes that grow, let deletes through.
+    public var growthAllowed: Bool { world.reserve.growthAllowed }
+
+    // MARK: Any thread
+
+    /// Starts a sync of all that was submitted; returns at once. `watermarks.durable` tells.
+    public func syncNow() {
+        let now = world.now()
+        monitor.withLock {
+            core.requestSync()
+            signalThreads(now: now)
+        }
+    }
+
+    public var settings: LogWriterSettings {
+        get { monitor.withLock { core.settings } }
+        set {
+            let now = world.now()
+            monitor.withLock {
+                core.settings = newValue
+                signalThreads(now: now)
+            }
+        }
+    }
+
+    public func setPolicy(_ policy: SyncPolicy) { settings.policy = policy }
+
+    /// Lets go of segments that end at or before `lsn`, as far as the retention settings don't keep them.
+    public func retire(upTo lsn: LSN) {
+        let now = world.now()
+        monitor.withLock {
+            core.retire(upTo: lsn)
+            signalThreads(now: now)
+        }
+    }
+
+    public func report() -> LogWriterReport {
+        let now = world.now()
+        return monitor.withLock { core.report(now: now) }
+    }
+
+    // MARK: End
+
+    /// The clean stop: writes and syncs all that was submitted, leaves the segment exact, ends the
+    /// threads. Nothing may be submitted any more.
+    ///
+    /// - Parameter patienceMilliseconds: how long a failing disk may take to heal.
+    /// - Throws: the disk's error, if not everything could be made durable in that time.
+    public func close(patienceMilliseconds: Int = 10_000) throws(SystemError) {
+        let deadline = world.now() &+ UInt64(max(0, patienceMilliseconds)) * 1_000_000
+        monitor.lock()
+        core.beginClosing()
+        writeNews.signal()
+        while !core.isClosed && (!core.isFailing || world.now() < deadline) {
+            closeNews.wait(untilNanoseconds: world.now() &+ 50_000_000)
+        }
+        let error = core.lastError
+        monitor.unlock()
+        stop()
+        if let error { throw error }
+    }
+
+    /// Ends the threads and leaves everything as it is, as a crash of the process would.
+    public func stop() {
+        monitor.withLock {
+            isStopping = true
+            writeNews.signal()
+            syncNews.signal()
+        }
+        for thread in threads { thread.join() }
+        threads = []
+    }
+
+    // MARK: Threads
+
+    /// Wakes the threads that have something to do and don't know it.
+    private func signalThreads(now: UInt64) {
+        if isWriteThreadAsleep && core.hasWriteWork {
+            isWriteThreadAsleep = false
+            writeNews.signal()
+        }
+        if syncThreadSleepsUntil > now && core.nextSyncTime(now: now) < syncThreadSleepsUntil {
+            syncThreadSleepsUntil = 0
+            syncNews.signal()
+        }
+    }
+
+    private func runWriteThread() {
+        monitor.lock()
+        while !isStopping {
+            if let job = core.takeWriteJob(now: world.now()) {
+                perform(job)
+            } else {
+                isWriteThreadAsleep = true
+                if let time = core.nextWriteTime {
+                    writeNews.wait(untilNanoseconds: time)
+                } else {
+                    writeNews.wait()
+                }
+                isWriteThreadAsleep = false
+            }
+        }
+        monitor.unlock()
+    }
+
+    private func runSyncThread() {
+        monitor.lock()
+        while !isStopping {
+            let now = world.now()
+            if let job = core.takeSyncJob(now: now) {
+                perform(job)
+            } else {
+                let time = core.nextSyncTime(now: now)
+                syncThreadSleepsUntil = time
+                syncNews.wait(untilNanoseconds: time)
+                syncThreadSleepsUntil = 0
+            }
+        }
+        monitor.unlock()
+    }
+
+    /// Runs `job` without the lock; called and returns with it.
+    private func perform(_ job: LogJob) {
+        monitor.unlock()
+        job.run(world)
+        monitor.lock()
+        let isNews = core.finish(job)
+        signalThreads(now: world.now())
+        if core.isClosed { closeNews.signal() }
+        if isNews {
+            monitor.unlock()
+            wake()
+            monitor.lock()
+        }
+    }
+}

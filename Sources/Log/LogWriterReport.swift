@@ -1,0 +1,51 @@
+public import HoldfastPlatform
+
+/// Counts and latencies since the start.
+public struct LogWriterFigures: Sendable {
+    public var writeMicroseconds = Histogram()
+    public var syncMicroseconds = Histogram()
+    /// Turns that found a sync running for longer than it should, and left the writing to another thread.
+    public var delayedSyncs = 0
+    public var failures = 0
+    public var heals = 0
+    public var segmentsMade = 0
+    var growthWasAllowed = true
+}
+
+/// The log writer at one moment, for INFO and the metrics page.
+public struct LogWriterReport: Sendable {
+    public var appended = LSN.zero
+    public var written = LSN.zero
+    public var durable = LSN.zero
+    /// Not handed to the kernel yet (`aof_buffer_length`).
+    public var queuedBytes = 0
+    /// Not on stable storage.
+    public var unsyncedBytes = 0
+    /// Age of the oldest record that isn't on stable storage.
+    public var unsyncedMilliseconds = 0
+    /// `aof_pending_bio_fsync`.
+    public var isSyncRunning = false
+    /// The last write or sync failed and nothing has succeeded since (`aof_last_write_status:err`).
+    public var isFailing = false
+    public var lastError: SystemError?
+    public var growthAllowed = true
+    /// All segments of the manifest together, without preallocated zeros.
+    public var currentBytes: Int64 = 0
+    public var segment: UInt64 = 0
+    public var segmentCount = 0
+    public var figures = LogWriterFigures()
+}
+
+/// Where a log writer goes on.
+struct LogWriterStart {
+    /// Open, exact and durable.
+    var segment: SegmentWriter
+    var manifest: Manifest
+    var nextNumber: UInt64
+    /// The time of the last batch.
+    var milliseconds: Int64
+    /// The database selected at the end of the stream.
+    var database: Int
+    /// The segments before the open one.
+    var sealed: [(name: String, number: UInt64, end: LSN, bytes: Int64)]
+}

@@ -1,0 +1,83 @@
+public import HoldfastPlatform
+
+/// The log writer without threads: whoever drives it decides which job is taken, run and finished next.
+///
+/// Exactly the decisions and the I/O of `LogWriter`, in any interleaving that its threads could
+/// produce and some more; for simulation and tests.
+public final class SteppedLogWriter {
+    private struct Step {
+        let job: LogJob
+        var hasRun = false
+    }
+
+    private let core: LogWriterCore
+    private let world: LogWorld
+    private var steps: [Step] = []
+
+    public let watermarks: Watermarks
+
+    /// As `LogWriter.open`.
+    public init(
+        _ opening: LogWriterOpening, settings: LogWriterSettings, fileSystem: any FileSystem,
+        clock: any Clock
+    ) throws(SystemError) {
+        world = LogWorld(opening, settings: settings, fileSystem: fileSystem, clock: clock)
+        core = LogWriterCore(
+            settings: settings, world: world, start: try LogWriterStart(opening, world))
+        watermarks = core.watermarks
+    }
+
+    /// As `LogWriter.submit`, but a write in the turn itself becomes a step like any other.
+    public func submit(_ buffer: inout LogBuffer, inlineAllowed: Bool) {
+        core.enqueue(&buffer, now: world.now())
+        if let job = core.takeInlineJob(isSyncAllowed: inlineAllowed, now: world.now()) {
+            steps.append(Step(job: job))
+        }
+    }
+
+    /// Takes what the WAL thread would do now; false if it would sleep.
+    public func takeWrite() -> Bool { take(core.takeWriteJob(now: world.now())) }
+
+    /// Takes what the sync thread would do now; false if it would sleep.
+    public func takeSync() -> Bool { take(core.takeSyncJob(now: world.now())) }
+
+    private func take(_ job: LogJob?) -> Bool {
+        guard let job else { return false }
+        steps.append(Step(job: job))
+        return true
+    }
+
+    /// The steps taken and not finished.
+    public var stepCount: Int { steps.count }
+
+    /// Runs a step's I/O if that has not been done, else lets the writer take in its outcome.
+    public func advance(step index: Int) {
+        if steps[index].hasRun {
+            core.finish(steps.remove(at: index).job)
+        } else {
+            steps[index].job.run(world)
+            steps[index].hasRun = true
+        }
+    }
+
+    /// Takes, runs and finishes until both threads would sleep.
+    public func settle() {
+        repeat {
+            while !steps.isEmpty { advance(step: 0) }
+        } while takeWrite() || takeSync()
+    }
+
+    public func beginClosing() { core.beginClosing() }
+    public var isClosed: Bool { core.isClosed }
+    public var isFailing: Bool { core.isFailing }
+    public var lastError: SystemError? { core.lastError }
+    public var shouldHoldWriters: Bool { core.mustHoldWriters(now: world.now()) }
+    public var growthAllowed: Bool { world.reserve.growthAllowed }
+    public var settings: LogWriterSettings {
+        get { core.settings }
+        set { core.settings = newValue }
+    }
+    public func syncNow() { core.requestSync() }
+    public func retire(upTo lsn: LSN) { core.retire(upTo: lsn) }
+    public func report() -> LogWriterReport { core.report(now: world.now()) }
+}
