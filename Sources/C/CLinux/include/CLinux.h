@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stddef.h>
 
+#include "float_text.h"
+
 /// One readiness report: `token` as registered, `events` as epoll gives them.
 struct hf_event {
     uint64_t token;
