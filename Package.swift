@@ -48,7 +48,9 @@ let package = Package(
         // 4 roles
         .target(
             name: "Engine",
-            dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log"],
+            dependencies: [
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "CLinux",
+            ],
             path: "Sources/Engine", swiftSettings: serverSide),
 
         // 5 front ends

@@ -431,6 +431,9 @@ private struct Recovery {
         guard opening.history == log.history else {
             throw corrupt(line, 0, "segment of another history, \(opening.history)")
         }
+        guard opening.milliseconds >= log.lastMilliseconds else {
+            throw corrupt(line, 0, "segment is older than the batch before it")
+        }
         setFirstLSN(line, opening.firstLSN)
     }
 

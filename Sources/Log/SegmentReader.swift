@@ -48,12 +48,9 @@ public struct SegmentReader: ~Copyable {
     public mutating func readOpening() throws(SystemError) -> LineVerdict<SegmentOpening> {
         let verdict = BatchDecoder.opening(try window.bytes(from: 0))
         if case .line(let opening) = verdict {
-            guard opening.milliseconds >= milliseconds else {
-                return .invalid("opening line is older than the batch before it")
-            }
             offset = Int64(opening.totalBytes)
             lsn = opening.firstLSN
-            milliseconds = opening.milliseconds
+            milliseconds = max(milliseconds, opening.milliseconds)
             walk.database = opening.database
         }
         return verdict

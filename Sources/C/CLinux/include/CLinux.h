@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stddef.h>
 
+#include "float_text.h"
+
 /// One readiness report: `token` as registered, `events` as epoll gives them.
 struct hf_event {
     uint64_t token;
@@ -30,6 +32,13 @@ int hf_eventfd(void);
 int hf_accept(int fd, void *address, uint32_t *length);
 /// Keeps the size, so that reads give what they gave before.
 int hf_fallocate(int fd, int64_t offset, int64_t length);
+/// Blocks SIGTERM, SIGINT and SIGHUP for all threads made from here on, ignores SIGPIPE, and gives a
+/// descriptor that becomes readable when one of them comes.
+int hf_signal_descriptor(void);
+/// The next signal that came, or 0.
+int hf_next_signal(int descriptor);
+/// How many bytes the allocator gave to `block`.
+size_t hf_allocated_bytes(const void *block);
 /// Names the calling thread for `ps` and debuggers.
 void hf_name_thread(const char *name);
 

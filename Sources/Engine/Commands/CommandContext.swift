@@ -1,0 +1,227 @@
+public import HoldfastBytes
+public import HoldfastPlatform
+public import HoldfastRESP
+public import Log
+public import Store
+
+/// What a command on data may see: its arguments, the keyspace, a reply and the log's buffer. No socket, no
+/// file, no configuration beyond `limits`.
+///
+/// One context serves the whole program. The dispatcher sets the fields of the call before it runs a handler;
+/// a handler that throws must have changed nothing.
+public struct CommandContext: ~Copyable {
+    public var keyspace: Keyspace
+    public var log: LogBuffer
+    public var reply = ReplyWriter()
+    public var limits = EngineLimits()
+    public var statistics = EngineStatistics()
+    public var random: PRNG
+
+    // MARK: The call
+
+    /// The words of the command, name first.
+    public internal(set) var arguments = Arguments()
+    /// The first key and its hash, if the dispatcher has worked it out; see `key(at:)`.
+    var firstKeyHash: UInt64 = 0
+    var firstKeyIndex = 0
+    /// The database selected by whoever runs the command.
+    public var database = 0
+    /// Unix ms, the same for a whole unit (a command, a transaction): what expires does so between units.
+    public internal(set) var now: Int64 = 0
+    /// The command comes from the log: nothing expires, and nothing is logged again.
+    public internal(set) var isReplaying = false
+    /// Inside EXEC.
+    public internal(set) var isInTransaction = false
+    /// The request as it came, when it can go into the log as it stands.
+    var canonical = ByteSlice()
+    /// The handler logged its effect itself, or said that there is none.
+    var isLogged = false
+    /// The keyspace's version before the command, moved on by what expired meanwhile.
+    var versionBefore: UInt64 = 0
+
+    public init(keyspace: consuming Keyspace, log: consuming LogBuffer, seed: UInt64) {
+        self.keyspace = keyspace
+        self.log = log
+        random = PRNG(seed: seed)
+    }
+
+    // MARK: Keys
+
+    /// Argument `index` as a key.
+    @inline(__always)
+    public func key(at index: Int) -> HashedKey {
+        let bytes = arguments[index]
+        if index == firstKeyIndex { return HashedKey(bytes, hash: firstKeyHash) }
+        return keyspace.hashed(bytes)
+    }
+
+    /// The key's entry for a command that reads: counts a hit or a miss, and notes the access.
+    @inline(__always)
+    public mutating func lookup(_ key: HashedKey) -> Entry? {
+        guard let entry = live(key, database) else {
+            statistics.keyspaceMisses &+= 1
+            return nil
+        }
+        statistics.keyspaceHits &+= 1
+        touch(entry)
+        return entry
+    }
+
+    /// The key's entry for a command that writes, or for a look that should leave no trace in statistics.
+    @inline(__always)
+    public mutating func lookupForWrite(_ key: HashedKey) -> Entry? { live(key, database) }
+
+    /// The key's entry in a database; an expired key is deleted, logged and nil.
+    @inline(__always)
+    public mutating func live(_ key: HashedKey, _ database: Int) -> Entry? {
+        guard let entry = keyspace.find(key, database) else { return nil }
+        if _slowPath(entry.hasDeadline), entry.isExpired(at: now), !isReplaying {
+            expire(key, database)
+            return nil
+        }
+        return entry
+    }
+
+    /// Notes the access in what OBJECT IDLETIME and FREQ show, unless the client asked for no touching.
+    @inline(__always)
+    public func touch(_ entry: Entry) {
+        if limits.tracksAccess { entry.access = AccessClock.touched(entry.access, keyspace.accessNow, limits) }
+    }
+
+    /// Deletes a key whose deadline has passed and logs the deletion.
+    mutating func expire(_ key: HashedKey, _ database: Int) {
+        let before = keyspace.version
+        logDeletion(of: key.bytes, database, lazily: limits.expiresLazily)
+        keyspace.remove(key, database)
+        versionBefore &+= keyspace.version &- before
+        statistics.expiredKeys &+= 1
+    }
+
+    /// The string under `key`, or nil if there is no such key.
+    @inline(__always)
+    public mutating func lookupString(_ key: HashedKey) throws(CommandError) -> Entry? {
+        guard let entry = lookup(key) else { return nil }
+        if !entry.isString { throw .wrongType }
+        return entry
+    }
+
+    @inline(__always)
+    public mutating func lookupStringForWrite(_ key: HashedKey) throws(CommandError) -> Entry? {
+        guard let entry = lookupForWrite(key) else { return nil }
+        if !entry.isString { throw .wrongType }
+        return entry
+    }
+
+    /// Replies with a string value as a bulk.
+    @inline(__always)
+    public mutating func replyString(_ entry: Entry) {
+        if let integer = entry.integer {
+            reply.bulk(decimal: integer)
+        } else {
+            reply.bulk(entry.bytes)
+        }
+    }
+
+    // MARK: Arguments
+
+    /// Argument `index` as a number, exactly as Redis reads them.
+    @inline(__always)
+    public func integer(at index: Int) throws(CommandError) -> Int64 {
+        guard let value = DecimalText.parse(arguments[index]) else { throw .notAnInteger }
+        return value
+    }
+
+    /// Argument `index` as the number of a database.
+    public func databaseNumber(at index: Int) throws(CommandError) -> Int {
+        let value = try integer(at: index)
+        guard value >= 0, value < Int64(keyspace.databaseCount) else { throw .databaseOutOfRange }
+        return Int(value)
+    }
+
+    // MARK: Effects
+    //
+    // A write is logged as it came if it changed anything. A handler whose outcome was decided by the clock, by
+    // chance or by state says what to log instead, before or after it makes the change.
+
+    /// Logs the command as it came although no key changed.
+    public mutating func logVerbatim() {
+        isLogged = true
+        guard !isReplaying else { return }
+        if !canonical.isEmpty {
+            log.append(database: database, verbatim: canonical)
+        } else {
+            log.beginRecord(database: database, argumentCount: arguments.count)
+            for index in 0..<arguments.count { log.append(argument: arguments[index]) }
+        }
+    }
+
+    /// The command has no effect worth logging, or has logged it by other means.
+    public mutating func logNothing() { isLogged = true }
+
+    /// Logs `name key`.
+    public mutating func logInstead(_ name: StaticString, _ key: ByteSlice) {
+        isLogged = true
+        guard !isReplaying else { return }
+        log.beginRecord(database: database, argumentCount: 2)
+        log.append(argument: name)
+        log.append(argument: key)
+    }
+
+    /// Logs `name key number`, for example `PEXPIREAT k 1700000000000`.
+    public mutating func logInstead(_ name: StaticString, _ key: ByteSlice, _ number: Int64) {
+        isLogged = true
+        guard !isReplaying else { return }
+        log.beginRecord(database: database, argumentCount: 3)
+        log.append(argument: name)
+        log.append(argument: key)
+        log.append(decimal: number)
+    }
+
+    /// Logs `name` with all of `words`.
+    public mutating func logInstead(_ name: StaticString, words: [ByteSlice]) {
+        isLogged = true
+        guard !isReplaying else { return }
+        log.beginRecord(database: database, argumentCount: words.count + 1)
+        log.append(argument: name)
+        for word in words { log.append(argument: word) }
+    }
+
+    /// Logs the deletion of a key that expired or was evicted, besides whatever the command itself logs.
+    mutating func logDeletion(of key: ByteSlice, _ database: Int, lazily: Bool) {
+        guard !isReplaying else { return }
+        log.beginRecord(database: database, argumentCount: 2)
+        log.append(argument: lazily ? "UNLINK" : "DEL")
+        log.append(argument: key)
+    }
+}
+
+/// The settings that commands on data depend on; the server keeps them as the configuration says.
+public struct EngineLimits: Sendable {
+    /// `proto-max-bulk-len`: no string value grows beyond.
+    public var stringBytesMax = 512 << 20
+    /// `maxmemory-policy` names an LFU policy: accesses are counted instead of timed.
+    public var countsAccesses = false
+    public var lfuLogFactor = 10
+    public var lfuDecayMinutes = 1
+    /// False for the length of a call by a client with NO-TOUCH on.
+    public var tracksAccess = true
+    /// `lazyfree-lazy-expire`: expiry is logged as UNLINK.
+    public var expiresLazily = false
+    /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.
+    public var deletesLazily = false
+
+    public init() {}
+}
+
+/// What INFO stats shows of commands on data.
+public struct EngineStatistics: Sendable {
+    public var keyspaceHits: UInt64 = 0
+    public var keyspaceMisses: UInt64 = 0
+    public var expiredKeys: UInt64 = 0
+    public var evictedKeys: UInt64 = 0
+    /// The share of keys found due in the last pass of the expiry cycle, in per cent.
+    public var expiredStalePercent = 0.0
+    public var expiredTimeCapReached: UInt64 = 0
+
+    public init() {}
+}

@@ -1,0 +1,221 @@
+public import HoldfastBytes
+public import HoldfastRESP
+internal import Store
+public import Log
+
+/// Runs commands on data: looks rows up, prepares groups of commands, calls handlers, and turns what changed
+/// into records.
+///
+/// Everything that can refuse a command (authentication, MULTI, memory, disk) is decided before `run`.
+public struct Dispatcher: ~Copyable {
+    public let table: CommandTable
+    public var context: CommandContext
+    /// Calls, time and errors by row; `CommandTable.count` of them.
+    public var counters: CommandCounters
+    public var watches = WatchTable()
+    public var undurable = UndurableKeys()
+    private let handlers: HandlerList
+
+    public init(table: CommandTable, context: consuming CommandContext) {
+        self.table = table
+        self.context = context
+        counters = CommandCounters(count: table.count)
+        handlers = HandlerList(table)
+    }
+
+    // MARK: Preparing
+
+    /// Looks up the row of every command of a batch and asks the memory system for what they will need:
+    /// first the table slots of all first keys, then, when those have had time to arrive, the entries.
+    public mutating func prepare(_ batch: inout CommandBatch, database: Int) {
+        var hasKeys = false
+        for index in 0..<batch.count {
+            let arguments = batch.arguments(of: index)
+            guard let row = table.lookup(arguments[0]) else { continue }
+            var hash: UInt64 = 0
+            let firstKey = Int(table.facts(at: row).firstKey)
+            if firstKey > 0, firstKey < arguments.count {
+                hash = context.keyspace.hash(arguments[firstKey])
+                context.keyspace.prefetchSlot(hash, database)
+                hasKeys = true
+            }
+            batch.note(index, row: Int32(truncatingIfNeeded: row), keyHash: hash)
+        }
+        guard hasKeys, batch.count > 1 else { return }
+        for index in 0..<batch.count {
+            let hash = batch[index].keyHash
+            if hash != 0 { context.keyspace.prefetchEntry(hash, database) }
+        }
+    }
+
+    // MARK: Running
+
+    /// Runs a command on data and writes its reply.
+    ///
+    /// - Parameters:
+    ///   - row: of a `.data` command whose arity fits.
+    ///   - keyHash: the first key's hash from `prepare`, or 0 to work it out here.
+    ///   - canonical: the request's bytes, if they can go into the log as they are.
+    /// - Returns: false if the reply is an error.
+    @discardableResult
+    public mutating func run(
+        row: Int, _ arguments: Arguments, keyHash: UInt64, canonical: ByteSlice
+    ) -> Bool {
+        let facts = table.facts(at: row)
+        context.arguments = arguments
+        context.canonical = canonical
+        context.isLogged = false
+        context.versionBefore = context.keyspace.version
+        let firstKey = Int(facts.firstKey)
+        context.firstKeyIndex = firstKey
+        if firstKey > 0 {
+            context.firstKeyHash =
+                keyHash != 0 ? keyHash : context.keyspace.hash(arguments[firstKey])
+        }
+        let replyStart = context.reply.buffer.count
+        do throws(CommandError) {
+            try handlers.call(row, &context)
+            finishEffects(facts.flags)
+            return true
+        } catch {
+            assert(
+                context.keyspace.version == context.versionBefore,
+                "a refused command changed the keyspace")
+            context.reply.buffer.truncate(to: replyStart)
+            context.reply.error(error)
+            return false
+        }
+    }
+
+    @inline(__always)
+    private mutating func finishEffects(_ flags: CommandFlags) {
+        let hasChanged = context.keyspace.version != context.versionBefore
+        if hasChanged {
+            precondition(flags.contains(.write), "a command without the write flag changed a key")
+            if !context.isLogged { context.logVerbatim() }
+        }
+    }
+
+    /// Opens a unit: what is logged until `endUnit` is whole or absent after a crash, and time stands still.
+    @inline(__always)
+    public mutating func beginUnit(at now: Int64) {
+        context.now = now
+        context.log.beginUnit()
+    }
+
+    /// Closes the unit, and tells WATCH and the reply gate which keys it changed.
+    @inline(__always)
+    public mutating func endUnit() {
+        context.log.endUnit()
+        if _slowPath(context.keyspace.recordsTouched) { noteTouched() }
+    }
+
+    private mutating func noteTouched() {
+        guard !context.keyspace.touched.isEmpty else { return }
+        let end = context.log.appended
+        for mark in context.keyspace.touched {
+            watches.touch(mark)
+            if undurable.isOn { undurable.note(mark, until: end) }
+        }
+        context.keyspace.forgetTouched()
+    }
+
+    /// Whether the keyspace has to record changed keys: somebody watches, or replies are gated by key.
+    public mutating func updateRecording() {
+        context.keyspace.recordsTouched = undurable.isOn || !watches.isEmpty
+    }
+
+    // MARK: The reply gate
+
+    /// What the reply of a command that only read has to wait for: the newest change, not yet durable, of any
+    /// key that it names, or of any key at all if it looks at keys that it doesn't name.
+    public func readGate(_ row: Int, _ arguments: Arguments, database: Int) -> LSN? {
+        let spec = table.spec(at: row)
+        if spec.flags.contains(.touchesArbitraryKeys) || spec.keys.isEmpty {
+            return spec.flags.contains(.readonly) ? undurable.gateForAll : nil
+        }
+        let range = spec.legacyKeys
+        guard range.first > 0, range.isComplete else { return undurable.gateForAll }
+        let last = range.last < 0 ? arguments.count + range.last : range.last
+        var gate: LSN?
+        for index in stride(from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1)) {
+            let mark = Keyspace.touchMark(
+                context.keyspace.hash(arguments[index]), database: database)
+            if let lsn = undurable.gate(mark), lsn > gate ?? .zero { gate = lsn }
+        }
+        return gate
+    }
+
+    // MARK: Expiry and replay
+
+    /// Deletes keys whose deadline has passed, at most `limit`, each logged as a unit of its own.
+    ///
+    /// - Returns: how many were deleted; as many as `limit` means that there may be more.
+    public mutating func expireDue(at now: Int64, limit: Int) -> Int {
+        var deleted = 0
+        context.now = now
+        for database in 0..<context.keyspace.databaseCount {
+            while deleted < limit, let entry = context.keyspace.firstDue(database, at: now) {
+                context.log.beginUnit()
+                let key = HashedKey(entry.key, hash: context.keyspace.hash(entry.key))
+                context.expire(key, database)
+                endUnit()
+                deleted += 1
+            }
+        }
+        return deleted
+    }
+
+    /// Runs one record of the log: no checks, no expiry, no logging.
+    ///
+    /// - Returns: false if the record is no command on data that the table knows, or the command failed.
+    public mutating func replay(_ arguments: Arguments, at now: Int64) -> Bool {
+        guard let row = table.lookup(arguments[0]), handlers.isData(row) else { return false }
+        guard handlers.accepts(row, arguments.count) else { return false }
+        context.isReplaying = true
+        defer { context.isReplaying = false }
+        context.now = now
+        let succeeded = run(row: row, arguments, keyHash: 0, canonical: ByteSlice())
+        context.reply.buffer.removeAll()
+        return succeeded
+    }
+}
+
+/// The handlers of all rows, side by side.
+private struct HandlerList {
+    private let handlers: [DataHandler?]
+    private let arities: [Int]
+
+    init(_ table: CommandTable) {
+        handlers = (0..<table.count).map { index in
+            if case .data(let handler) = table.spec(at: index).handler { return handler }
+            return nil
+        }
+        arities = (0..<table.count).map { table.spec(at: $0).arity }
+    }
+
+    func isData(_ row: Int) -> Bool { handlers[row] != nil }
+
+    func accepts(_ row: Int, _ count: Int) -> Bool {
+        arities[row] >= 0 ? count == arities[row] : count >= -arities[row]
+    }
+
+    @inline(__always)
+    func call(_ row: Int, _ context: inout CommandContext) throws(CommandError) {
+        guard let handler = handlers[row] else { preconditionFailure("row without a handler") }
+        try handler(&context)
+    }
+}
+
+extension ReplyWriter {
+    public mutating func error(_ error: CommandError) {
+        switch error {
+        case .text(let text):
+            buffer.append(UInt8(ascii: "-"))
+            buffer.append(text)
+            buffer.append("\r\n")
+        case .message(let text): self.error(text)
+        case .bytes(let bytes): self.error(bytes: bytes)
+        }
+    }
+}

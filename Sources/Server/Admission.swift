@@ -1,0 +1,132 @@
+internal import Engine
+internal import HoldfastBytes
+internal import HoldfastRESP
+
+/// What becomes of a command before it runs.
+enum Admission {
+    case run(Int)
+    /// Part of a transaction: to be kept until EXEC.
+    case queue(Int)
+    /// Not now; the command is tried again.
+    case wait
+    case refuse(row: Int?, CommandError)
+}
+
+extension ServerState {
+    /// Decides about a command, in Redis's order of checks, which clients and test suites rely on.
+    ///
+    /// - Parameter named: the row of the command's name, if there is one.
+    func admit(_ named: Int?, _ arguments: Arguments, _ session: Session) -> Admission {
+        // 1 unknown command or subcommand, 2 arity
+        guard let named else { return .refuse(row: nil, Self.unknownCommand(arguments)) }
+        let table = dispatcher.table
+        var row = named
+        if table.facts(at: named).hasSubcommands, arguments.count > 1 {
+            guard let found = table.lookup(arguments[1], in: named) else {
+                return .refuse(row: nil, unknownSubcommand(named, arguments))
+            }
+            row = found
+        }
+        let facts = table.facts(at: row)
+        guard facts.accepts(arguments.count) else {
+            return .refuse(row: row, .wrongArity(table.spec(at: row).name))
+        }
+        let flags = facts.flags
+        // 3 not enabled
+        if flags.contains(.protected), !allowsProtected(session) {
+            return .refuse(row: row, Self.debugNotAllowed)
+        }
+        // 4 authentication
+        if !session.isAuthenticated, !flags.contains(.noAuth) {
+            return .refuse(row: row, .text("NOAUTH Authentication required."))
+        }
+        // 5 not in MULTI
+        if session.transaction != nil, flags.contains(.noMulti) {
+            return .refuse(row: row, .text("ERR Command not allowed inside a transaction"))
+        }
+        if let refusal = refusal(flags, row, session) { return .refuse(row: row, refusal) }
+        // 18 paused, or writers have to wait for the disk
+        if mustWait(flags, row, session) { return .wait }
+        if session.transaction != nil, !runsInsideTransaction(row) { return .queue(row) }
+        return .run(row)
+    }
+
+    /// Checks 9 to 16: memory, disk, loading.
+    private func refusal(_ flags: CommandFlags, _ row: Int, _ session: Session) -> CommandError? {
+        let isExec = table(row) == "exec"
+        let writes =
+            flags.contains(.write)
+            || isExec && session.transaction?.queued.contains { isWrite($0.row) } == true
+        if writes, let reason = condition.writeRefusal { return .message(reason) }
+        if condition.isLoading, !flags.contains(.loading) {
+            return .text("LOADING Redis is loading the dataset in memory")
+        }
+        return nil
+    }
+
+    private func table(_ row: Int) -> String { dispatcher.table.spec(at: row).name }
+
+    private func isWrite(_ row: Int) -> Bool {
+        dispatcher.table.facts(at: row).flags.contains(.write)
+    }
+
+    private func mustWait(_ flags: CommandFlags, _ row: Int, _ session: Session) -> Bool {
+        guard condition.holdsWriters || condition.pausedUntil > 0 else { return false }
+        var writes = flags.contains(.write) || flags.contains(.mayReplicate)
+        if session.transaction != nil {
+            // Queueing changes nothing; EXEC counts as what it will run.
+            guard table(row) == "exec" else { return false }
+            writes = session.transaction?.queued.contains { isWrite($0.row) } == true
+        }
+        if writes && condition.holdsWriters { return true }
+        if condition.pausedUntil > 0 {
+            return condition.pausesWritesOnly ? writes : !table(row).hasPrefix("client|")
+        }
+        return false
+    }
+
+    /// Commands that act on the transaction instead of becoming part of it.
+    private func runsInsideTransaction(_ row: Int) -> Bool {
+        switch table(row) {
+        case "exec", "discard", "multi", "watch", "quit", "reset": true
+        default: false
+        }
+    }
+
+    private func allowsProtected(_ session: Session) -> Bool {
+        switch settings.debugCommand {
+        case .yes: true
+        case .local: session.address.isLocal
+        case .no: false
+        }
+    }
+
+    private static let debugNotAllowed: CommandError = .text(
+        """
+        ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can \
+        run it from a local connection, otherwise you need to set this option in the configuration \
+        file, and then restart the server.
+        """)
+
+    /// The name, cut to 128 bytes, and about 128 bytes of arguments.
+    static func unknownCommand(_ arguments: Arguments) -> CommandError {
+        var text = Array("ERR unknown command '".utf8)
+        text += arguments[0].prefix(128).copyToArray()
+        text += Array("', with args beginning with: ".utf8)
+        var shown: [UInt8] = []
+        for index in 1..<max(arguments.count, 1) {
+            guard shown.count < 128 else { break }
+            shown.append(UInt8(ascii: "'"))
+            shown += arguments[index].prefix(128 - shown.count + 1).copyToArray()
+            shown += Array("' ".utf8)
+        }
+        return .bytes(text + shown)
+    }
+
+    private func unknownSubcommand(_ container: Int, _ arguments: Arguments) -> CommandError {
+        var text = Array("ERR unknown subcommand '".utf8)
+        text += arguments[1].prefix(128).copyToArray()
+        text += Array("'. Try \(table(container).uppercased()) HELP.".utf8)
+        return .bytes(text)
+    }
+}

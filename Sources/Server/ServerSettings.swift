@@ -1,0 +1,28 @@
+internal import Engine
+
+/// The settings that the command loop asks for while it serves, kept at hand in their final form.
+struct ServerSettings {
+    var clientsMax = 10_000
+    var idleTimeoutSeconds = 0
+    var keepAliveSeconds = 300
+    var password: [UInt8] = []
+    var isProtected = true
+    var queryBufferMax = 1 << 30
+    var outputLimits = OutputLimits(hard: 0, soft: 0, softSeconds: 0)
+    /// µs; below 0: off.
+    var slowLogMicroseconds: Int64 = 10_000
+    var latencyThresholdMilliseconds: Int64 = 0
+    var tracksLatency = true
+    /// How long to look for more work before going to sleep, in µs; 0: not at all.
+    var gatherMicroseconds = 5
+    var hz = 10
+    var activeExpireEffort = 1
+    var isActiveExpireOn = true
+    var readsAreGated = true
+
+    struct OutputLimits {
+        var hard: Int
+        var soft: Int
+        var softSeconds: Int
+    }
+}

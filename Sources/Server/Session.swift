@@ -1,0 +1,141 @@
+internal import Engine
+internal import HoldfastBytes
+internal import HoldfastPlatform
+internal import HoldfastRESP
+internal import Log
+
+/// The server's side of one connection: what it said last, what it is owed, and how it wants to be spoken to.
+///
+/// An idle session holds no buffer: input that ends with a whole command is executed from the loop's own
+/// buffer, and replies leave from there. Only unfinished input and replies that can't leave yet are kept.
+final class Session {
+    let id: Int64
+    let descriptor: Int32
+    let address: PeerAddress
+    let localAddress: PeerAddress
+    let isUnixSocket: Bool
+    /// Seconds of the monotonic clock.
+    let createdAt: Int64
+    var lastActiveAt: Int64
+
+    // MARK: Input
+
+    var decoder = CommandDecoder()
+    /// Input that is not executed yet: the beginning of a command, or commands that are held back.
+    var input = ByteBuffer()
+    /// Its next command is a write that waits until the disk has caught up.
+    var isHeld = false
+
+    // MARK: Output
+
+    /// Replies that could not leave in the turn they were made.
+    var output = ByteBuffer()
+    /// The replies of this turn, as a range of the loop's reply buffer.
+    var turnRange: Range<Int>?
+    /// Bytes of replies made, and bytes sent, since the connection began.
+    var producedBytes = 0
+    var sentBytes = 0
+    var gates = ReplyGates()
+    /// Is in the loop's list of sessions whose replies wait.
+    var isGated = false
+    /// What the reply of EXEC has to wait for besides its own effects.
+    var transactionGate: LSN?
+    var wantsWritable = false
+    var softLimitSince: Int64 = 0
+    var replyMode = ReplyMode.on
+    var closesAfterReply = false
+    var isClosed = false
+
+    enum ReplyMode { case on, off, skipNext, skipThis }
+
+    // MARK: State
+
+    var database = 0
+    var version = 2
+    var isAuthenticated = true
+    var user = "default"
+    var name: [UInt8] = []
+    var libraryName: [UInt8] = []
+    var libraryVersion: [UInt8] = []
+    var transaction: Transaction?
+    var watcher: WatchTable.Watcher?
+    var hasNoEvict = false
+    var hasNoTouch = false
+    var lastRow = -1
+    var commandCount: UInt64 = 0
+    var inputBytesTotal = 0
+
+    init(
+        id: Int64, descriptor: Int32, address: PeerAddress, localAddress: PeerAddress,
+        isUnixSocket: Bool, now: Int64
+    ) {
+        self.id = id
+        self.descriptor = descriptor
+        self.address = address
+        self.localAddress = localAddress
+        self.isUnixSocket = isUnixSocket
+        createdAt = now
+        lastActiveAt = now
+    }
+
+    /// Commands can run without a look at what the session is in the middle of.
+    var isPlain: Bool {
+        isAuthenticated && transaction == nil && replyMode == .on && !closesAfterReply
+            && !hasNoTouch
+    }
+
+    /// Adds a command to the transaction.
+    func queue(_ row: Int, _ arguments: Arguments) {
+        var words: [[UInt8]] = []
+        words.reserveCapacity(arguments.count)
+        for index in 0..<arguments.count { words.append(arguments[index].copyToArray()) }
+        transaction?.bytes += words.reduce(0) { $0 + $1.count + 32 }
+        transaction?.queued.append(Transaction.Queued(row: row, words: words))
+    }
+
+    /// Replies not sent yet, in bytes.
+    var pendingBytes: Int { producedBytes - sentBytes }
+
+    /// Identifies the session in the poller, also when its descriptor is used again.
+    var token: UInt64 {
+        UInt64(UInt32(bitPattern: descriptor)) | UInt64(truncatingIfNeeded: id) << 32
+    }
+}
+
+/// Where the replies of one session wait for their log position.
+///
+/// Positions count the bytes of replies since the connection began. A gate at position *p* with LSN *x*: bytes
+/// from *p* on may leave once everything before *x* is acknowledged. LSNs rise with positions.
+struct ReplyGates {
+    private var gates: [(position: Int, lsn: LSN)] = []
+
+    var isEmpty: Bool { gates.isEmpty }
+
+    /// - Parameter batchStart: gates beyond it are released together, so one of them is enough.
+    mutating func add(at position: Int, _ lsn: LSN, batchStart: LSN) {
+        if let last = gates.last, last.lsn > batchStart || last.lsn >= lsn { return }
+        gates.append((position, lsn))
+    }
+
+    /// Up to which position bytes may leave, given what is acknowledged; forgets the gates passed.
+    mutating func limit(acknowledged: LSN) -> Int {
+        var passed = 0
+        while passed < gates.count, gates[passed].lsn <= acknowledged { passed += 1 }
+        if passed > 0 { gates.removeFirst(passed) }
+        return gates.first?.position ?? Int.max
+    }
+}
+
+/// What MULTI collects.
+struct Transaction {
+    struct Queued {
+        var row: Int
+        var words: [[UInt8]]
+    }
+
+    var queued: [Queued] = []
+    /// A command was refused while queueing: EXEC will refuse all.
+    var isBroken = false
+    /// Bytes held by the queued words.
+    var bytes = 0
+}

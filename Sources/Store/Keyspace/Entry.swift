@@ -1,0 +1,298 @@
+internal import CLinux
+public import HoldfastBytes
+
+internal import Glibc
+
+/// What kind of value an entry holds; the raw values are Redis's type numbers.
+public enum ValueType: UInt8, Sendable {
+    case string = 0
+    case list = 1
+    case set = 2
+    case sortedSet = 3
+    case hash = 4
+    case stream = 6
+
+    /// The name that TYPE and SCAN … TYPE use.
+    public var name: StaticString {
+        switch self {
+        case .string: "string"
+        case .list: "list"
+        case .set: "set"
+        case .sortedSet: "zset"
+        case .hash: "hash"
+        case .stream: "stream"
+        }
+    }
+}
+
+/// How a value is represented, by the names of OBJECT ENCODING.
+public enum Encoding: UInt8, Sendable {
+    case int = 0
+    case embstr = 1
+    case raw = 2
+
+    public var name: StaticString {
+        switch self {
+        case .int: "int"
+        case .embstr: "embstr"
+        case .raw: "raw"
+        }
+    }
+}
+
+/// One key with its value: a handle on raw memory that belongs to the keyspace.
+///
+/// A handle holds nothing alive: it is valid until the next change of its key (and of nothing else).
+/// One allocation holds everything that most keys need:
+///
+///     0   type (low 4 bits) and encoding (high 4 bits)
+///     1   flags: 1 deadline, 2 word, 4 long key
+///     2   key length, if not long                   u16
+///     4   access: LRU minutes or LFU counter        u32
+///     8   birth epoch                               u32
+///     12  length of the inline value                u32
+///     16  deadline in Unix ms, if flagged           i64
+///     …   word, if flagged: an integer value, or the address of a blob   u64
+///     …   key length, if long                       u64
+///     …   key bytes, then the bytes of an inline value
+///
+/// A 16-byte key with a 32-byte value takes 64 bytes, an allocation class without waste.
+@safe
+public struct Entry {
+    let raw: UnsafeMutableRawPointer
+
+    static let headerBytes = 16
+    static let hasDeadlineFlag: UInt8 = 1
+    static let hasWordFlag: UInt8 = 2
+    static let longKeyFlag: UInt8 = 4
+
+    @inline(__always)
+    init(_ raw: UnsafeMutableRawPointer) { unsafe self.raw = raw }
+
+    // SAFETY of every load and store below: an entry's block is at least as long as its header, flags
+    // and lengths say, which `make` sets and nothing else changes.
+
+    @inline(__always) var kind: UInt8 { unsafe raw.load(as: UInt8.self) }
+
+    @inline(__always) var flags: UInt8 { unsafe raw.load(fromByteOffset: 1, as: UInt8.self) }
+
+    public var type: ValueType {
+        guard let type = ValueType(rawValue: kind & 15) else { preconditionFailure("entry type") }
+        return type
+    }
+
+    public var encoding: Encoding {
+        guard let encoding = Encoding(rawValue: kind >> 4) else {
+            preconditionFailure("entry encoding")
+        }
+        return encoding
+    }
+
+    @inline(__always) public var isString: Bool { kind & 15 == 0 }
+    @inline(__always) public var hasDeadline: Bool { flags & Self.hasDeadlineFlag != 0 }
+    @inline(__always) var hasWord: Bool { flags & Self.hasWordFlag != 0 }
+    @inline(__always) var hasLongKey: Bool { flags & Self.longKeyFlag != 0 }
+
+    /// The deadline in Unix ms, or nil.
+    @inline(__always)
+    public var deadline: Int64? {
+        hasDeadline ? unsafe raw.load(fromByteOffset: 16, as: Int64.self) : nil
+    }
+
+    @inline(__always)
+    public func isExpired(at now: Int64) -> Bool {
+        unsafe hasDeadline && raw.load(fromByteOffset: 16, as: Int64.self) <= now
+    }
+
+    @inline(__always) private var wordOffset: Int { hasDeadline ? 24 : 16 }
+
+    @inline(__always)
+    private var keyOffset: Int {
+        let flags = flags
+        return 16 + Int(flags & 1) &* 8 + Int(flags & 2) &* 4 + Int(flags & 4) &* 2
+    }
+
+    @inline(__always)
+    public var keyCount: Int {
+        if _fastPath(!hasLongKey) {
+            return Int(unsafe raw.load(fromByteOffset: 2, as: UInt16.self))
+        }
+        return unsafe raw.load(fromByteOffset: keyOffset - 8, as: Int.self)
+    }
+
+    @inline(__always)
+    public var key: ByteSlice { unsafe ByteSlice(base: raw + keyOffset, count: keyCount) }
+
+    /// What access tracking keeps about the key: 24 bits of LRU clock, or of LFU time and counter.
+    @inline(__always)
+    public var access: UInt32 {
+        get { unsafe raw.load(fromByteOffset: 4, as: UInt32.self) }
+        nonmutating set { unsafe raw.storeBytes(of: newValue, toByteOffset: 4, as: UInt32.self) }
+    }
+
+    @inline(__always)
+    var epoch: UInt32 {
+        get { unsafe raw.load(fromByteOffset: 8, as: UInt32.self) }
+        nonmutating set { unsafe raw.storeBytes(of: newValue, toByteOffset: 8, as: UInt32.self) }
+    }
+
+    @inline(__always)
+    var inlineCount: Int {
+        Int(unsafe raw.load(fromByteOffset: 12, as: UInt32.self))
+    }
+
+    @inline(__always)
+    var word: UInt64 {
+        get { unsafe raw.load(fromByteOffset: wordOffset, as: UInt64.self) }
+        nonmutating set {
+            unsafe raw.storeBytes(of: newValue, toByteOffset: wordOffset, as: UInt64.self)
+        }
+    }
+
+    /// The integer of an int-encoded string.
+    @inline(__always)
+    public var integer: Int64? {
+        kind == Encoding.int.rawValue << 4 ? Int64(bitPattern: word) : nil
+    }
+
+    /// The blob of a string kept outside the entry.
+    @inline(__always)
+    var blob: Blob? {
+        guard hasWord, kind != Encoding.int.rawValue << 4 else { return nil }
+        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(word)).map { unsafe Blob($0) }
+    }
+
+    /// The bytes of a string that is not int-encoded.
+    @inline(__always)
+    public var bytes: ByteSlice {
+        if _fastPath(!hasWord) {
+            return unsafe ByteSlice(base: raw + keyOffset + keyCount, count: inlineCount)
+        }
+        return blob?.bytes ?? ByteSlice()
+    }
+
+    /// The length of a string value in bytes, as STRLEN counts it.
+    public var stringCount: Int {
+        if let integer { return DecimalText.length(integer) }
+        return bytes.count
+    }
+
+    /// Bytes of memory that the entry and its value hold.
+    public var memoryBytes: Int {
+        unsafe hf_allocated_bytes(raw) + (blob.map { unsafe hf_allocated_bytes($0.raw) } ?? 0)
+    }
+
+    // MARK: Making
+
+    /// What an entry is made of.
+    struct Shape {
+        var kind: UInt8
+        var deadline: Int64?
+        var word: UInt64?
+        var inlineCount: Int
+    }
+
+    /// A new entry; the caller fills the inline value.
+    @inline(__always)
+    static func make(
+        key: ByteSlice, kind: UInt8, deadline: Int64?, word: UInt64?, inlineCount: Int, epoch: UInt32
+    ) -> Entry {
+        var flags: UInt8 = 0
+        if deadline != nil { flags |= hasDeadlineFlag }
+        if word != nil { flags |= hasWordFlag }
+        if key.count > Int(UInt16.max) { flags |= longKeyFlag }
+        let keyOffset = 16 + Int(flags & 1) &* 8 + Int(flags & 2) &* 4 + Int(flags & 4) &* 2
+        guard let raw = unsafe malloc(keyOffset + key.count + inlineCount) else {
+            fatalError("out of memory")
+        }
+        // SAFETY: the block is as long as the parts written here.
+        unsafe raw.storeBytes(of: kind, as: UInt8.self)
+        unsafe raw.storeBytes(of: flags, toByteOffset: 1, as: UInt8.self)
+        unsafe raw.storeBytes(
+            of: UInt16(truncatingIfNeeded: key.count), toByteOffset: 2, as: UInt16.self)
+        unsafe raw.storeBytes(of: 0, toByteOffset: 4, as: UInt32.self)
+        unsafe raw.storeBytes(of: epoch, toByteOffset: 8, as: UInt32.self)
+        unsafe raw.storeBytes(of: UInt32(inlineCount), toByteOffset: 12, as: UInt32.self)
+        var offset = 16
+        if let deadline {
+            unsafe raw.storeBytes(of: deadline, toByteOffset: offset, as: Int64.self)
+            offset += 8
+        }
+        if let word {
+            unsafe raw.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
+            offset += 8
+        }
+        if flags & longKeyFlag != 0 {
+            unsafe raw.storeBytes(of: key.count, toByteOffset: offset, as: Int.self)
+        }
+        unsafe (raw + keyOffset).copyMemory(from: key.pointer, byteCount: key.count)
+        return unsafe Entry(raw)
+    }
+
+    /// Where an inline value's bytes go.
+    @inline(__always)
+    func fillInline(_ value: ByteSlice) {
+        assert(value.count == inlineCount && !hasWord)
+        // SAFETY: the block was made with room for `inlineCount` bytes behind the key.
+        unsafe (raw + keyOffset + keyCount).copyMemory(from: value.pointer, byteCount: value.count)
+    }
+
+    @inline(__always)
+    func setKind(_ kind: UInt8) { unsafe raw.storeBytes(of: kind, as: UInt8.self) }
+
+    @inline(__always)
+    func setDeadlineInPlace(_ deadline: Int64) {
+        assert(hasDeadline)
+        unsafe raw.storeBytes(of: deadline, toByteOffset: 16, as: Int64.self)
+    }
+}
+
+/// The bytes of a string that outgrew its entry, with room to grow.
+///
+///     0   length   i64
+///     8   room     i64
+///     16  birth epoch u32, then 4 bytes unused
+///     24  bytes
+@safe
+struct Blob {
+    let raw: UnsafeMutableRawPointer
+
+    static let headerBytes = 24
+
+    init(_ raw: UnsafeMutableRawPointer) { unsafe self.raw = raw }
+
+    // SAFETY: a blob's block is `headerBytes + room` long and `count <= room`.
+
+    var count: Int {
+        get { unsafe raw.load(as: Int.self) }
+        nonmutating set { unsafe raw.storeBytes(of: newValue, as: Int.self) }
+    }
+    var room: Int { unsafe raw.load(fromByteOffset: 8, as: Int.self) }
+    var epoch: UInt32 { unsafe raw.load(fromByteOffset: 16, as: UInt32.self) }
+    var bytes: ByteSlice { unsafe ByteSlice(base: raw + Self.headerBytes, count: count) }
+    var address: UInt64 { unsafe UInt64(UInt(bitPattern: raw)) }
+
+    static func make(room: Int, epoch: UInt32) -> Blob {
+        guard let raw = unsafe malloc(headerBytes + room) else { fatalError("out of memory") }
+        unsafe raw.storeBytes(of: 0, as: Int.self)
+        unsafe raw.storeBytes(of: room, toByteOffset: 8, as: Int.self)
+        unsafe raw.storeBytes(of: epoch, toByteOffset: 16, as: UInt32.self)
+        return unsafe Blob(raw)
+    }
+
+    func write(_ source: ByteSlice, at offset: Int) {
+        precondition(offset >= 0 && offset + source.count <= room, "blob write out of bounds")
+        unsafe (raw + Self.headerBytes + offset).copyMemory(
+            from: source.pointer, byteCount: source.count)
+    }
+
+    func zero(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= room, "blob write out of bounds")
+        unsafe _ = memset(raw + Self.headerBytes + range.lowerBound, 0, range.count)
+    }
+
+    func setByte(_ byte: UInt8, at offset: Int) {
+        precondition(offset >= 0 && offset < room, "blob write out of bounds")
+        unsafe raw.storeBytes(of: byte, toByteOffset: Self.headerBytes + offset, as: UInt8.self)
+    }
+}

@@ -1,0 +1,28 @@
+/// What one snapshot sees: every database as it was when the keyspace was frozen.
+///
+/// Hand it to one other thread. It must be dropped before the keyspace is thawed.
+public struct FrozenView: ~Copyable, Sendable {
+    private var tables: [Int: Box] = [:]
+
+    /// Tables don't copy, dictionaries do; a box stands between.
+    private final class Box: Sendable {
+        let table: Table.FrozenTable
+        init(_ table: consuming Table.FrozenTable) { self.table = table }
+    }
+
+    init() {}
+
+    mutating func add(_ database: Int, _ table: consuming Table.FrozenTable) {
+        tables[database] = Box(table)
+    }
+
+    /// The databases that hold keys, in order.
+    public var databases: [Int] { tables.keys.sorted() }
+
+    public func count(_ database: Int) -> Int { tables[database]?.table.count ?? 0 }
+
+    /// Calls `body` with every entry of a database.
+    public func forEach<E: Error>(_ database: Int, _ body: (Entry) throws(E) -> Void) throws(E) {
+        try tables[database]?.table.forEach(body)
+    }
+}

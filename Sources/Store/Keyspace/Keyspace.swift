@@ -1,0 +1,525 @@
+public import HoldfastBytes
+
+internal import Glibc
+
+/// The hash and bytes of a key: what every door of the keyspace takes.
+public struct HashedKey {
+    public let bytes: ByteSlice
+    public let hash: UInt64
+
+    @inlinable
+    public init(_ bytes: ByteSlice, hash: UInt64) {
+        self.bytes = bytes
+        self.hash = hash
+    }
+}
+
+/// What happens to a key's deadline when its value is set.
+public enum DeadlineChange {
+    case clear
+    case keep
+    case set(Int64)
+}
+
+/// All keys of all databases. Its methods are the only doors that change a key.
+///
+/// Pure memory: no clock (times are passed in, expiry is the caller's decision), no files, no locks; one
+/// thread owns it. `version` rises with every change, which is how the dispatcher knows that a command
+/// changed something; `touched` names the keys, for WATCH and for the reply gate.
+@safe
+public struct Keyspace: ~Copyable {
+    private let databases: UnsafeMutablePointer<NumberedDatabase>
+    public let databaseCount: Int
+    public private(set) var epochs = EpochClock()
+    public let hasher: ByteHash
+
+    /// Rises with every change of any key.
+    public private(set) var version: UInt64 = 0
+    /// While set, every changed key's `touchMark` is appended to `touched`.
+    public var recordsTouched = false
+    /// Marks of keys changed since the list was last emptied. A whole database's mark stands for all its keys.
+    public private(set) var touched: [UInt64] = []
+
+    /// What access tracking writes into an entry when it is made or used; the caller keeps it current.
+    public var accessNow: UInt32 = 0
+
+    public init(databases count: Int, seed: UInt64) {
+        precondition(count > 0)
+        unsafe databases = .allocate(capacity: count)
+        for index in 0..<count { unsafe (databases + index).initialize(to: NumberedDatabase()) }
+        databaseCount = count
+        hasher = ByteHash(seed: seed)
+    }
+
+    deinit {
+        unsafe databases.deinitialize(count: databaseCount)
+        unsafe databases.deallocate()
+    }
+
+    @inline(__always)
+    public func hash(_ key: ByteSlice) -> UInt64 { hasher.hash(key) }
+
+    @inline(__always)
+    public func hashed(_ key: ByteSlice) -> HashedKey { HashedKey(key, hash: hasher.hash(key)) }
+
+    /// A key's mark in `touched`: its hash, told apart by database.
+    @inline(__always)
+    public static func touchMark(_ hash: UInt64, database: Int) -> UInt64 {
+        hash &+ UInt64(truncatingIfNeeded: database) &* 0x9E37_79B9_7F4A_7C15
+    }
+
+    @inline(__always)
+    private mutating func didChange(_ hash: UInt64, _ database: Int) {
+        version &+= 1
+        if _slowPath(recordsTouched) {
+            touched.append(Self.touchMark(hash, database: database))
+        }
+    }
+
+    public mutating func forgetTouched() { touched.removeAll(keepingCapacity: true) }
+
+    // MARK: Reading
+
+    public func count(_ database: Int) -> Int { unsafe databases[database].table.count }
+
+    /// How many keys of the database have a deadline.
+    public func deadlineCount(_ database: Int) -> Int {
+        unsafe databases[database].deadlines.count
+    }
+
+    /// Bytes of memory held by a database's directory and pages.
+    public func tableBytes(_ database: Int) -> Int {
+        unsafe databases[database].table.memoryBytes
+    }
+
+    /// Bytes of memory held by a database's index of deadlines.
+    public func deadlineBytes(_ database: Int) -> Int {
+        unsafe databases[database].deadlines.memoryBytes
+    }
+
+    public func pageCount(_ database: Int) -> Int { unsafe databases[database].table.pageCount }
+
+    @inline(__always)
+    public func prefetchSlot(_ hash: UInt64, _ database: Int) {
+        unsafe databases[database].table.prefetchSlot(hash)
+    }
+
+    @inline(__always)
+    public func prefetchEntry(_ hash: UInt64, _ database: Int) {
+        unsafe databases[database].table.prefetchEntry(hash)
+    }
+
+    /// The key's entry, expired or not.
+    @inline(__always)
+    public func find(_ key: HashedKey, _ database: Int) -> Entry? {
+        unsafe databases[database].table.find(key.hash, key.bytes)
+    }
+
+    /// Calls `body` with every entry of the database; nothing may change meanwhile.
+    public func forEach<E: Error>(
+        _ database: Int, _ body: (Entry) throws(E) -> Void
+    ) throws(E) {
+        try unsafe databases[database].table.forEach(body)
+    }
+
+    /// One step of SCAN; see `Table.scan` for what the cursor promises.
+    public func scan<E: Error>(
+        _ database: Int, from cursor: UInt64, wanted: Int, _ body: (Entry) throws(E) -> Void
+    ) throws(E) -> UInt64 {
+        try unsafe databases[database].table.scan(from: cursor, wanted: wanted, body)
+    }
+
+    public func random(_ database: Int, _ next: () -> UInt64) -> Entry? {
+        unsafe databases[database].table.random(next)
+    }
+
+    /// Some key whose deadline has passed, the one due first.
+    public func firstDue(_ database: Int, at now: Int64) -> Entry? {
+        guard let pair = unsafe databases[database].deadlines.first, pair.deadline <= now else {
+            return nil
+        }
+        let entry = unsafe databases[database].table.find(
+            pair.hash, deadline: pair.deadline, hasher: hasher)
+        precondition(entry != nil, "deadline index names a key that is not there")
+        return entry
+    }
+
+    /// The earliest deadline in the database.
+    public func nextDeadline(_ database: Int) -> Int64? {
+        unsafe databases[database].deadlines.first?.deadline
+    }
+
+    // MARK: Strings
+
+    /// Sets a string to `value`, choosing its encoding as Redis does: int where the bytes spell an Int64,
+    /// embstr up to 44 bytes, raw beyond.
+    @inline(__always)
+    public mutating func setString(
+        _ key: HashedKey, _ database: Int, to value: ByteSlice, deadline: DeadlineChange
+    ) {
+        if value.count <= 20, let integer = DecimalText.parse(value) {
+            setInteger(key, database, to: integer, deadline: deadline)
+            return
+        }
+        let encoding: Encoding = value.count <= 44 ? .embstr : .raw
+        setBytes(key, database, to: value, encoding: encoding, deadline: deadline)
+    }
+
+    /// Sets a string to exactly these bytes, with the encoding name given.
+    public mutating func setBytes(
+        _ key: HashedKey, _ database: Int, to value: ByteSlice, encoding: Encoding,
+        deadline: DeadlineChange
+    ) {
+        let kind = encoding.rawValue << 4
+        let old = find(key, database)
+        if let old, canOverwrite(old, with: value, deadline) {
+            old.setKind(kind)
+            old.fillInline(value)
+            old.access = accessNow
+            didChange(key.hash, database)
+            return
+        }
+        let newDeadline = resolve(deadline, old)
+        let entry: Entry
+        if value.count <= Self.inlineMax {
+            entry = Entry.make(
+                key: key.bytes, kind: kind, deadline: newDeadline, word: nil,
+                inlineCount: value.count, epoch: epochs.current)
+            entry.fillInline(value)
+        } else {
+            let blob = Blob.make(room: value.count, epoch: epochs.current)
+            blob.write(value, at: 0)
+            blob.count = value.count
+            entry = Entry.make(
+                key: key.bytes, kind: kind, deadline: newDeadline, word: blob.address,
+                inlineCount: 0, epoch: epochs.current)
+        }
+        put(entry, over: old, key, database)
+    }
+
+    /// Values longer than this live in a blob of their own: an entry that must be copied stays small.
+    static let inlineMax = 1024
+
+    @inline(__always)
+    private func canOverwrite(_ old: Entry, with value: ByteSlice, _ deadline: DeadlineChange) -> Bool {
+        guard old.isString, !old.hasWord, old.inlineCount == value.count, old.epoch > epochs.frozen
+        else { return false }
+        switch deadline {
+        case .clear: return !old.hasDeadline
+        case .keep: return true
+        case .set: return false
+        }
+    }
+
+    private func resolve(_ change: DeadlineChange, _ old: Entry?) -> Int64? {
+        switch change {
+        case .clear: nil
+        case .keep: old?.deadline
+        case .set(let deadline): deadline
+        }
+    }
+
+    public mutating func setInteger(
+        _ key: HashedKey, _ database: Int, to value: Int64, deadline: DeadlineChange
+    ) {
+        let old = find(key, database)
+        let kind = Encoding.int.rawValue << 4
+        if let old, old.kind == kind, old.epoch > epochs.frozen {
+            let keeps: Bool
+            switch deadline {
+            case .clear: keeps = !old.hasDeadline
+            case .keep: keeps = true
+            case .set: keeps = false
+            }
+            if keeps {
+                old.word = UInt64(bitPattern: value)
+                old.access = accessNow
+                didChange(key.hash, database)
+                return
+            }
+        }
+        let entry = Entry.make(
+            key: key.bytes, kind: kind, deadline: resolve(deadline, old),
+            word: UInt64(bitPattern: value), inlineCount: 0, epoch: epochs.current)
+        put(entry, over: old, key, database)
+    }
+
+    /// Makes the string at least `count` bytes long (zeros at the end) and lets `body` write into it; a
+    /// missing key becomes an empty string first. The encoding becomes raw and the deadline stays.
+    ///
+    /// - Returns: the length afterwards.
+    @discardableResult
+    public mutating func editString(
+        _ key: HashedKey, _ database: Int, growTo count: Int, _ body: (inout StringEditor) -> Void
+    ) -> Int {
+        let blob = privateBlob(key, database, room: count)
+        if blob.count < count {
+            blob.zero(blob.count..<count)
+            blob.count = count
+        }
+        var editor = StringEditor(blob: blob)
+        body(&editor)
+        didChange(key.hash, database)
+        return blob.count
+    }
+
+    /// Appends `value` to a string that exists; amortised O(length of `value`).
+    public mutating func appendString(_ key: HashedKey, _ database: Int, _ value: ByteSlice) -> Int {
+        let length = find(key, database)?.stringCount ?? 0
+        let blob = privateBlob(key, database, room: length + value.count)
+        blob.write(value, at: blob.count)
+        blob.count += value.count
+        didChange(key.hash, database)
+        return blob.count
+    }
+
+    /// The key's string as a blob that may be written, with room for `room` bytes.
+    private mutating func privateBlob(_ key: HashedKey, _ database: Int, room: Int) -> Blob {
+        let kind = Encoding.raw.rawValue << 4
+        let old = find(key, database)
+        if let old, let blob = old.blob, blob.epoch > epochs.frozen, old.epoch > epochs.frozen,
+            blob.room >= room
+        {
+            old.setKind(kind)
+            old.access = accessNow
+            return blob
+        }
+        // Room to grow as Redis gives: double up to 1 MiB, then 1 MiB more; none for the first content.
+        var grown = room
+        if old != nil { grown = room < 1 << 20 ? room * 2 : room + 1 << 20 }
+        let blob = Blob.make(room: max(grown, old?.stringCount ?? 0), epoch: epochs.current)
+        if let old {
+            if let integer = old.integer {
+                var text = ByteBuffer()
+                text.append(decimal: integer)
+                blob.write(text.slice, at: 0)
+                blob.count = text.count
+            } else {
+                blob.write(old.bytes, at: 0)
+                blob.count = old.bytes.count
+            }
+        }
+        let entry = Entry.make(
+            key: key.bytes, kind: kind, deadline: old?.deadline, word: blob.address,
+            inlineCount: 0, epoch: epochs.current)
+        put(entry, over: old, key, database)
+        return blob
+    }
+
+    // MARK: Any key
+
+    /// Puts `entry` into the table, over `old` if that is what stands there, and keeps the deadline index.
+    private mutating func put(_ entry: Entry, over old: Entry?, _ key: HashedKey, _ database: Int) {
+        entry.access = accessNow
+        let base = unsafe databases
+        if let old {
+            let before = old.deadline
+            let after = entry.deadline
+            if before != after {
+                if let before {
+                    unsafe base[database].deadlines.remove(deadline: before, hash: key.hash)
+                }
+                if let after {
+                    unsafe base[database].deadlines.insert(deadline: after, hash: key.hash)
+                }
+            }
+            // The bytes of `key` may be those of `old`, so it goes only after its last use.
+            _ = unsafe base[database].table.replace(key.hash, key.bytes, with: entry, &epochs)
+            didChange(key.hash, database)
+            release(old)
+        } else {
+            if let deadline = entry.deadline {
+                unsafe base[database].deadlines.insert(deadline: deadline, hash: key.hash)
+            }
+            unsafe base[database].table.insert(key.hash, entry, &epochs, hasher)
+            didChange(key.hash, database)
+        }
+    }
+
+    private mutating func release(_ entry: Entry) {
+        if let blob = entry.blob { unsafe epochs.release(blob.raw, bornIn: blob.epoch) }
+        unsafe epochs.release(entry.raw, bornIn: entry.epoch)
+    }
+
+    /// Removes the key; false if it isn't there.
+    @discardableResult
+    public mutating func remove(_ key: HashedKey, _ database: Int) -> Bool {
+        guard let entry = detach(key, database) else { return false }
+        release(entry)
+        return true
+    }
+
+    /// Takes the entry out without releasing it.
+    private mutating func detach(_ key: HashedKey, _ database: Int) -> Entry? {
+        let base = unsafe databases
+        guard
+            let entry = unsafe base[database].table.remove(key.hash, key.bytes, &epochs)
+        else { return nil }
+        if let deadline = entry.deadline {
+            unsafe base[database].deadlines.remove(deadline: deadline, hash: key.hash)
+        }
+        didChange(key.hash, database)
+        return entry
+    }
+
+    /// Sets or clears a key's deadline; the key must exist.
+    public mutating func setDeadline(_ key: HashedKey, _ database: Int, to deadline: Int64?) {
+        guard let old = find(key, database) else { preconditionFailure("deadline of a missing key") }
+        if let deadline, let before = old.deadline, old.epoch > epochs.frozen {
+            let base = unsafe databases
+            unsafe base[database].deadlines.remove(deadline: before, hash: key.hash)
+            unsafe base[database].deadlines.insert(deadline: deadline, hash: key.hash)
+            old.setDeadlineInPlace(deadline)
+            didChange(key.hash, database)
+            return
+        }
+        put(copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key, database)
+    }
+
+    /// A new entry with the value of `old`.
+    ///
+    /// - Parameter movingBlob: the blob goes over to the new entry; the old one no longer owns it.
+    private mutating func copy(
+        of old: Entry, key: ByteSlice, deadline: Int64?, movingBlob: Bool
+    ) -> Entry {
+        let kind = old.kind
+        let entry: Entry
+        if let blob = old.blob {
+            var address = blob.address
+            if !movingBlob || old.epoch <= epochs.frozen {
+                // A frozen entry keeps its blob for the snapshot.
+                let twin = Blob.make(room: blob.count, epoch: epochs.current)
+                twin.write(blob.bytes, at: 0)
+                twin.count = blob.count
+                address = twin.address
+            }
+            entry = Entry.make(
+                key: key, kind: kind, deadline: deadline, word: address, inlineCount: 0,
+                epoch: epochs.current)
+            if movingBlob && old.epoch > epochs.frozen { old.word = 0 }
+        } else if old.hasWord {
+            entry = Entry.make(
+                key: key, kind: kind, deadline: deadline, word: old.word, inlineCount: 0,
+                epoch: epochs.current)
+        } else {
+            entry = Entry.make(
+                key: key, kind: kind, deadline: deadline, word: nil, inlineCount: old.inlineCount,
+                epoch: epochs.current)
+            entry.fillInline(old.bytes)
+        }
+        entry.access = old.access
+        return entry
+    }
+
+    /// Moves a value with its deadline to another name or database, replacing what is there.
+    ///
+    /// The source must exist, and the two must differ.
+    public mutating func move(
+        _ source: HashedKey, _ sourceDatabase: Int, to target: HashedKey, _ targetDatabase: Int
+    ) {
+        guard let old = detach(source, sourceDatabase) else {
+            preconditionFailure("moved a missing key")
+        }
+        let access = old.access
+        let entry = copy(of: old, key: target.bytes, deadline: old.deadline, movingBlob: true)
+        put(entry, over: find(target, targetDatabase), target, targetDatabase)
+        entry.access = access
+        release(old)
+    }
+
+    /// Copies a value with its deadline, replacing what is at the target; the source must exist.
+    public mutating func copy(
+        _ source: HashedKey, _ sourceDatabase: Int, to target: HashedKey, _ targetDatabase: Int
+    ) {
+        guard let old = find(source, sourceDatabase) else { preconditionFailure("copied a missing key") }
+        let entry = copy(of: old, key: target.bytes, deadline: old.deadline, movingBlob: false)
+        put(entry, over: find(target, targetDatabase), target, targetDatabase)
+    }
+
+    // MARK: Whole databases
+
+    /// Exchanges two databases.
+    public mutating func swapDatabases(_ first: Int, _ second: Int) {
+        guard first != second else { return }
+        for database in [first, second] {
+            touchAll(database, as: first)
+            touchAll(database, as: second)
+        }
+        let base = unsafe databases
+        let held = unsafe (base + first).move()
+        unsafe (base + first).moveInitialize(from: base + second, count: 1)
+        unsafe (base + second).initialize(to: held)
+        version &+= 1
+    }
+
+    /// Removes all keys of a database and returns how many there were.
+    @discardableResult
+    public mutating func removeAll(_ database: Int) -> Int {
+        touchAll(database, as: database)
+        let base = unsafe databases
+        let removed = unsafe base[database].table.count
+        unsafe base[database].table.removeAll(&epochs) { entry, epochs in
+            if let blob = entry.blob { unsafe epochs.release(blob.raw, bornIn: blob.epoch) }
+            unsafe epochs.release(entry.raw, bornIn: entry.epoch)
+        }
+        unsafe base[database].deadlines.removeAll()
+        version &+= 1
+        return removed
+    }
+
+    /// Notes every key of a database as changed, under the number it had or will have.
+    private mutating func touchAll(_ database: Int, as number: Int) {
+        guard recordsTouched else { return }
+        unsafe databases[database].table.forEach { entry in
+            touched.append(Self.touchMark(hasher.hash(entry.key), database: number))
+        }
+    }
+
+    // MARK: Epochs
+
+    /// Frees a few blocks that a finished snapshot no longer needs.
+    public mutating func freeRetired(limit: Int) { epochs.freeSome(limit) }
+
+    /// The state of all databases at this moment, to be read by one other thread until `thaw`.
+    ///
+    /// Takes time in proportion to the number of pages, not of keys: 8 bytes are copied per page.
+    public mutating func freeze() -> FrozenView {
+        let base = unsafe databases
+        var view = FrozenView()
+        for index in 0..<databaseCount where unsafe base[index].table.count > 0 {
+            view.add(index, unsafe base[index].table.freeze())
+        }
+        epochs.freeze()
+        return view
+    }
+
+    /// The reader is done: entries and pages may be changed in place again.
+    public mutating func thaw() {
+        epochs.thaw()
+        for index in 0..<databaseCount { unsafe databases[index].table.thaw() }
+    }
+}
+
+/// The bytes of a string that is being changed in place.
+public struct StringEditor {
+    private let blob: Blob
+
+    init(blob: Blob) { self.blob = blob }
+
+    public var count: Int { blob.count }
+    public var bytes: ByteSlice { blob.bytes }
+
+    /// Puts `bytes` at `offset`; they must fit into the string.
+    public mutating func replace(at offset: Int, with bytes: ByteSlice) {
+        precondition(offset + bytes.count <= blob.count, "edit beyond the string")
+        blob.write(bytes, at: offset)
+    }
+
+    public subscript(_ offset: Int) -> UInt8 {
+        get { blob.bytes[offset] }
+        set {
+            precondition(offset < blob.count, "edit beyond the string")
+            blob.setByte(newValue, at: offset)
+        }
+    }
+}
