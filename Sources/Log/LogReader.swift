@@ -251,10 +251,10 @@ private struct Recovery {
         switch try reader.readOpening() {
         case .incomplete: return false
         case .invalid:
-            // A crash may also leave the line in pieces, but never a command, nor more than the line.
-            let first = try reader.window.bytes(from: 0).prefix(1)
+            // A crash may also leave the line in pieces, the rest of it zeros.
+            let first = try reader.window.bytes(from: 0)[0]
             let lineBytesMax = Int64(LogFormat.openingBytesMax + LogFormat.selectBytesMax)
-            if first == ByteSlice("*") { return true }
+            if first != 0 && first != 0x23 { return true }
             return try reader.window.endOfData(from: 0) > lineBytesMax
         case .line: break
         }
