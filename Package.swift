@@ -13,7 +13,14 @@ let strict: [SwiftSetting] = [
 
 /// Server-side targets are optimised across module borders (docs/decisions/0005).
 let serverSide: [SwiftSetting] =
-    strict + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+    strict + [
+        .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+        // Swift 6.3.1 never ends in this pass, which only improves what a debugger shows, on a
+        // `~Copyable` struct with a loop like the command loop's.
+        .unsafeFlags(
+            ["-Xllvm", "-sil-disable-pass=moved-async-var-dbginfo-propagator"],
+            .when(configuration: .debug)),
+    ]
 
 let package = Package(
     name: "holdfast",

@@ -30,8 +30,8 @@ public struct CommandContext: ~Copyable {
     public internal(set) var now: Int64 = 0
     /// The command comes from the log: nothing expires, and nothing is logged again.
     public internal(set) var isReplaying = false
-    /// Inside EXEC.
-    public internal(set) var isInTransaction = false
+    /// False with `appendonly no`: there is nobody to read what would be logged.
+    public var logsEffects = true
     /// The request as it came, when it can go into the log as it stands.
     var canonical = ByteSlice()
     /// The handler logged its effect itself, or said that there is none.
@@ -146,7 +146,7 @@ public struct CommandContext: ~Copyable {
     /// Logs the command as it came although no key changed.
     public mutating func logVerbatim() {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         if !canonical.isEmpty {
             log.append(database: database, verbatim: canonical)
         } else {
@@ -161,7 +161,7 @@ public struct CommandContext: ~Copyable {
     /// Logs `name key`.
     public mutating func logInstead(_ name: StaticString, _ key: ByteSlice) {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: 2)
         log.append(argument: name)
         log.append(argument: key)
@@ -170,7 +170,7 @@ public struct CommandContext: ~Copyable {
     /// Logs `name key number`, for example `PEXPIREAT k 1700000000000`.
     public mutating func logInstead(_ name: StaticString, _ key: ByteSlice, _ number: Int64) {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: 3)
         log.append(argument: name)
         log.append(argument: key)
@@ -180,7 +180,7 @@ public struct CommandContext: ~Copyable {
     /// Logs `name` with all of `words`.
     public mutating func logInstead(_ name: StaticString, words: [ByteSlice]) {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: words.count + 1)
         log.append(argument: name)
         for word in words { log.append(argument: word) }
@@ -188,7 +188,7 @@ public struct CommandContext: ~Copyable {
 
     /// Logs the deletion of a key that expired or was evicted, besides whatever the command itself logs.
     mutating func logDeletion(of key: ByteSlice, _ database: Int, lazily: Bool) {
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: 2)
         log.append(argument: lazily ? "UNLINK" : "DEL")
         log.append(argument: key)
