@@ -1,4 +1,5 @@
-public import HoldfastBytes
+internal import HoldfastBytes
+public import HoldfastRESP
 
 /// COMMAND and its subcommands, answered from the table alone.
 public struct CommandReplies: Sendable {
@@ -6,14 +7,29 @@ public struct CommandReplies: Sendable {
 
     public init(_ table: CommandTable) { self.table = table }
 
+    /// The reply to a COMMAND request with all its words, name first; `row` is what they were found as.
+    public func reply(to arguments: Arguments, row: Int) -> ReplyTree {
+        let words = (min(2, arguments.count)..<arguments.count).map { arguments[$0] }
+        switch table.spec(at: row).name {
+        case "command|count": return count()
+        case "command|docs": return documentation(words)
+        case "command|getkeys": return keys(words, withFlags: false)
+        case "command|getkeysandflags": return keys(words, withFlags: true)
+        case "command|help": return .help("COMMAND", Self.help)
+        case "command|info": return info(words)
+        case "command|list": return list(words)
+        default: return all()
+        }
+    }
+
     // MARK: COMMAND, COMMAND COUNT, COMMAND INFO
 
-    public func count() -> ReplyTree { .integer(table.commands.count) }
+    func count() -> ReplyTree { .integer(table.commands.count) }
 
-    public func all() -> ReplyTree { .array(table.commands.map(description(of:))) }
+    func all() -> ReplyTree { .array(table.commands.map(description(of:))) }
 
     /// - Parameter names: none means all commands.
-    public func info(_ names: [ByteSlice]) -> ReplyTree {
+    func info(_ names: [ByteSlice]) -> ReplyTree {
         if names.isEmpty { return all() }
         return .array(
             names.map { name in table.lookup(fullName: name).map(description(of:)) ?? .null })
@@ -38,7 +54,7 @@ public struct CommandReplies: Sendable {
     // MARK: COMMAND DOCS
 
     /// - Parameter names: none means all commands; unknown ones are left out.
-    public func documentation(_ names: [ByteSlice]) -> ReplyTree {
+    func documentation(_ names: [ByteSlice]) -> ReplyTree {
         let indices =
             names.isEmpty ? table.commands : names.compactMap { table.lookup(fullName: $0) }
         return .map(indices.map { .init(table.spec(at: $0).name, documentation(of: $0)) })
@@ -88,7 +104,7 @@ public struct CommandReplies: Sendable {
     // MARK: COMMAND LIST
 
     /// - Parameter filter: the words after LIST: none, or FILTERBY with a kind and a value.
-    public func list(_ filter: [ByteSlice]) -> ReplyTree {
+    func list(_ filter: [ByteSlice]) -> ReplyTree {
         let syntaxError = ReplyTree.error("ERR syntax error")
         if filter.isEmpty { return names { _ in true } }
         guard filter.count == 3, filter[0].equalsIgnoringCase("filterby") else {
@@ -124,7 +140,7 @@ public struct CommandReplies: Sendable {
     // MARK: COMMAND GETKEYS, COMMAND GETKEYSANDFLAGS
 
     /// - Parameter words: a whole command, at least one word.
-    public func keys(_ words: [ByteSlice], withFlags: Bool) -> ReplyTree {
+    func keys(_ words: [ByteSlice], withFlags: Bool) -> ReplyTree {
         guard let name = words.first, var index = table.lookup(name) else {
             return .error("ERR Invalid command specified")
         }
@@ -134,7 +150,10 @@ public struct CommandReplies: Sendable {
             }
             index = subcommand
         }
-        let spec = table.spec(at: index)
+        return keys(of: table.spec(at: index), words, withFlags: withFlags)
+    }
+
+    func keys(of spec: CommandSpec, _ words: [ByteSlice], withFlags: Bool) -> ReplyTree {
         guard spec.hasKeys else { return .error("ERR The command has no key arguments") }
         guard spec.accepts(wordCount: words.count) else {
             return .error("ERR Invalid number of arguments specified for command")
@@ -152,8 +171,7 @@ public struct CommandReplies: Sendable {
 
     // MARK: COMMAND HELP
 
-    /// The lines of COMMAND HELP after the first and before the last two, which all HELPs share.
-    public static let help: [StaticString] = [
+    static let help: [StaticString] = [
         "(no subcommand)",
         "    Describe all commands.",
         "COUNT",

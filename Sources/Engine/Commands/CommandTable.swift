@@ -1,4 +1,5 @@
 public import HoldfastBytes
+public import HoldfastRESP
 
 /// All commands of the server and the way from a name to its row.
 ///
@@ -20,7 +21,8 @@ public struct CommandTable: Sendable {
         public let flags: CommandFlags
         /// As `CommandSpec.arity`.
         public let arity: Int16
-        /// As `LegacyKeyRange`; 0 if there is none.
+        /// As `LegacyKeyRange`; 0 if there is none, if it is no real key, or if the arity doesn't promise
+        /// that it is there.
         public let firstKey: Int16
         public let lastKey: Int16
         public let keyStep: Int16
@@ -112,6 +114,26 @@ public struct CommandTable: Sendable {
         return lookup(name.dropFirst(bar + 1), in: container)
     }
 
+    /// What a request's words stand for.
+    public enum Found: Equatable, Sendable {
+        /// The row of the command or subcommand.
+        case row(Int)
+        case unknownCommand
+        /// The second word is none of this container's subcommands.
+        case unknownSubcommand(container: Int)
+    }
+
+    /// The row that a request calls: a subcommand's if its command has any and there is a second word.
+    @inline(__always)
+    public func find(_ arguments: Arguments) -> Found {
+        guard arguments.count > 0, let row = lookup(arguments[0]) else { return .unknownCommand }
+        guard facts[row].hasSubcommands, arguments.count > 1 else { return .row(row) }
+        guard let subcommand = lookup(arguments[1], in: row) else {
+            return .unknownSubcommand(container: row)
+        }
+        return .row(subcommand)
+    }
+
     // MARK: rename-command
 
     /// Why a `rename-command` can't be obeyed.
@@ -143,7 +165,8 @@ public struct CommandTable: Sendable {
     private mutating func add(_ row: CommandSpec, container: Int) -> Int {
         let index = specs.count
         specs.append(row)
-        let keys = row.legacyKeys
+        let isCertain = row.hasKeys && row.legacyKeys.first < abs(row.arity)
+        let keys = isCertain ? row.legacyKeys : LegacyKeyRange()
         facts.append(
             CommandFacts(
                 flags: row.flags, arity: Int16(row.arity), firstKey: Int16(keys.first),

@@ -4,8 +4,7 @@ public import HoldfastBytes
 public struct KeyPosition: Sendable, Equatable {
     /// The word's index; word 0 is the command's name.
     public var index: Int
-    /// What the command does with this key, given these words; empty where the words make no sense to
-    /// the specification but a key is still certain.
+    /// What the command does with this key, given these words.
     public var flags: KeyFlags
 }
 
@@ -16,7 +15,6 @@ enum KeySearchByHand: Sendable {
     case sort
     case sortReadOnly
     case migrate
-    case geoRadius
 
     init?(commandName: String) {
         switch commandName {
@@ -25,7 +23,6 @@ enum KeySearchByHand: Sendable {
         case "sort": self = .sort
         case "sort_ro": self = .sortReadOnly
         case "migrate": self = .migrate
-        case "georadius", "georadiusbymember": self = .geoRadius
         default: return nil
         }
     }
@@ -111,10 +108,10 @@ extension KeySpec {
     private static func search(
         _ keyword: String, from: Int, count: Int, word: (Int) -> ByteSlice
     ) -> Int? {
+        // A keyword at the far end of the search has nothing to say, so that word isn't looked at.
         if from > 0 {
-            return from < count ? (from..<count).first { word($0).spells(keyword) } : nil
+            return from < count - 1 ? (from..<count - 1).first { word($0).spells(keyword) } : nil
         }
-        // Word 1 isn't looked at: a keyword with nothing before it is the command's own business.
         let start = count + from
         return start > 1
             ? stride(from: start, to: 1, by: -1).first { word($0).spells(keyword) } : nil
@@ -148,20 +145,6 @@ extension KeySearchByHand {
                 found.append(KeyPosition(index: index, flags: [.rw, .access, .delete]))
             }
             return !found.isEmpty
-        case .geoRadius:
-            // Reached only if STORE or STOREDIST lacks its key; the last one that has it counts.
-            found.append(KeyPosition(index: 1, flags: []))
-            var index = 5
-            var store: Int?
-            while index + 1 < count {
-                let option = word(index)
-                if option.equalsIgnoringCase("store") || option.equalsIgnoringCase("storedist") {
-                    index += 1
-                    store = index
-                }
-                index += 1
-            }
-            if let store { found.append(KeyPosition(index: store, flags: [])) }
         }
         return true
     }
