@@ -1,7 +1,6 @@
 import Engine
 import Foundation
 import HoldfastBytes
-import HoldfastRESP
 import Testing
 
 /// The table that the tests look at, and how they name commands.
@@ -126,23 +125,6 @@ struct CommandTableTests {
         #expect(table.facts(at: config).hasSubcommands)
         #expect("usage".withSlice { table.lookup($0, in: config) } == nil)
         #expect("resetstat".withSlice { table.lookup($0) } == nil)
-    }
-
-    @Test("a request finds its command or subcommand, or what is wrong with it")
-    func find() throws {
-        let table = TestedTable.table
-        func find(_ words: String...) -> CommandTable.Found {
-            var batch = CommandBatch()
-            batch.appendCommand(words.map { Array($0.utf8) })
-            return table.find(batch.arguments(of: 0))
-        }
-        let object = try #require("object".withSlice { table.lookup($0) })
-        let encoding = try #require("encoding".withSlice { table.lookup($0, in: object) })
-        #expect(find("OBJECT", "Encoding", "k") == .row(encoding))
-        #expect(find("object") == .row(object))
-        #expect(find("object", "nosuch") == .unknownSubcommand(container: object))
-        #expect(find("nosuch", "encoding") == .unknownCommand)
-        #expect(find("object|encoding", "k") == .unknownCommand)
     }
 
     @Test("a command with enough words has its first key")

@@ -1,5 +1,4 @@
 public import HoldfastBytes
-public import HoldfastRESP
 
 /// All commands of the server and the way from a name to its row.
 ///
@@ -112,26 +111,6 @@ public struct CommandTable: Sendable {
         }
         guard let container = lookup(name.prefix(bar)) else { return nil }
         return lookup(name.dropFirst(bar + 1), in: container)
-    }
-
-    /// What a request's words stand for.
-    public enum Found: Equatable, Sendable {
-        /// The row of the command or subcommand.
-        case row(Int)
-        case unknownCommand
-        /// The second word is none of this container's subcommands.
-        case unknownSubcommand(container: Int)
-    }
-
-    /// The row that a request calls: a subcommand's if its command has any and there is a second word.
-    @inline(__always)
-    public func find(_ arguments: Arguments) -> Found {
-        guard arguments.count > 0, let row = lookup(arguments[0]) else { return .unknownCommand }
-        guard facts[row].hasSubcommands, arguments.count > 1 else { return .row(row) }
-        guard let subcommand = lookup(arguments[1], in: row) else {
-            return .unknownSubcommand(container: row)
-        }
-        return .row(subcommand)
     }
 
     // MARK: rename-command

@@ -7,19 +7,18 @@ public struct CommandReplies: Sendable {
 
     public init(_ table: CommandTable) { self.table = table }
 
-    /// The reply to a COMMAND request with all its words, name first; `row` is what they were found as.
-    public func reply(to arguments: Arguments, row: Int) -> ReplyTree {
-        let words = (min(2, arguments.count)..<arguments.count).map { arguments[$0] }
-        switch table.spec(at: row).name {
-        case "command|count": return count()
-        case "command|docs": return documentation(words)
-        case "command|getkeys": return keys(words, withFlags: false)
-        case "command|getkeysandflags": return keys(words, withFlags: true)
-        case "command|help": return .help("COMMAND", Self.help)
-        case "command|info": return info(words)
-        case "command|list": return list(words)
-        default: return all()
-        }
+    /// The reply to a COMMAND request with all its words, name first, whose arity was checked.
+    public func reply(to arguments: Arguments) -> ReplyTree {
+        guard arguments.count > 1 else { return all() }
+        let words = (2..<arguments.count).map { arguments[$0] }
+        let subcommand = arguments[1]
+        if subcommand.equalsIgnoringCase("count") { return count() }
+        if subcommand.equalsIgnoringCase("docs") { return documentation(words) }
+        if subcommand.equalsIgnoringCase("getkeys") { return keys(words, withFlags: false) }
+        if subcommand.equalsIgnoringCase("getkeysandflags") { return keys(words, withFlags: true) }
+        if subcommand.equalsIgnoringCase("help") { return .help("COMMAND", Self.help) }
+        if subcommand.equalsIgnoringCase("info") { return info(words) }
+        return list(words)
     }
 
     // MARK: COMMAND, COMMAND COUNT, COMMAND INFO
