@@ -8,7 +8,14 @@ struct CommandGenerator {
 
     mutating func pick<T>(_ choices: [T]) -> T { choices[random.below(choices.count)] }
 
-    mutating func key() -> [UInt8] { Array("key\(random.below(6))".utf8) }
+    mutating func key() -> [UInt8] {
+        random.oneIn(10) ? numericKey() : Array("key\(random.below(6))".utf8)
+    }
+
+    /// A key that mostly holds a number.
+    mutating func numericKey() -> [UInt8] {
+        random.oneIn(6) ? Array("key0".utf8) : Array("num\(random.below(3))".utf8)
+    }
 
     /// A number as text; mostly harmless, sometimes at a border, sometimes no number at all.
     mutating func number() -> [UInt8] {
@@ -46,7 +53,8 @@ struct CommandGenerator {
         switch random.below(12) {
         case 0: return []
         case 1: return number()
-        case 2: return Array(pick(["3.5", "-0.1", "1e5", "inf", "nan", "1e-30", "0x1p4", " 1"]).utf8)
+        case 2:
+            return Array(pick(["3.5", "-0.1", "1e5", "inf", "nan", "1e-30", "0x1p4", " 1"]).utf8)
         case 3: return Array(repeating: UInt8(ascii: "a"), count: pick([43, 44, 45, 46]))
         case 4: return bytes(pick([63, 64, 65, 200, 1023, 1024, 1025, 3000]))
         case 5, 6: return Array(String(random.within(-1000...1000)).utf8)
@@ -71,7 +79,13 @@ struct CommandGenerator {
 
     /// A time for an expiring option: far ahead, long past, or wrong.
     mutating func time(_ unit: String) -> [UInt8] {
-        if random.oneIn(8) { return number() }
+        if random.oneIn(8) {
+            let wrong = [
+                "0", "-1", "", "x", "1.5", " 9", "9223372036854775807", "-9223372036854775808",
+                "9223372036854775", "9223372036854776", "9223372036854775808",
+            ]
+            return Array(pick(wrong).utf8)
+        }
         let isPast = random.oneIn(6)
         let text: String =
             switch unit.lowercased() {

@@ -1,17 +1,24 @@
+import HoldfastPlatform
+
 extension CommandGenerator {
     /// One command of the string family.
     mutating func stringCommand() -> [[UInt8]] {
         let name = pick([
             "append", "decr", "decrby", "get", "getdel", "getex", "getrange", "getset", "incr",
-            "incrby", "incrbyfloat", "lcs", "mget", "mset", "msetnx", "psetex", "set", "set",
-            "setex", "setnx", "setrange", "strlen", "substr",
+            "incrby", "incrbyfloat", "incrbyfloat", "lcs", "mget", "mset", "msetnx", "psetex",
+            "set", "set",
+            "set number", "setex", "setnx", "setrange", "strlen", "substr",
         ])
         let head = Array(name.utf8)
         switch name {
         case "append", "getset", "setnx": return [head, key(), value()]
-        case "decr", "incr", "get", "getdel", "strlen": return [head, key()]
-        case "decrby", "incrby": return [head, key(), number()]
-        case "incrbyfloat": return [head, key(), float()]
+        case "get", "getdel", "strlen": return [head, key()]
+        case "decr", "incr": return [head, numericKey()]
+        case "decrby", "incrby": return [head, numericKey(), number()]
+        case "incrbyfloat": return [head, numericKey(), float()]
+        case "set number":
+            let value = random.oneIn(3) ? number() : random.oneIn(2) ? float() : index()
+            return [Array("set".utf8), numericKey(), value]
         case "getrange", "substr": return [head, key(), index(), index()]
         case "setrange": return [head, key(), offset(), value()]
         case "mget": return [head] + (0...random.below(20)).map { _ in key() }
@@ -30,7 +37,8 @@ extension CommandGenerator {
     private mutating func float() -> [UInt8] {
         switch random.below(4) {
         case 0: value()
-        case 1: Array(pick(["0.1", "-0.1", "3", "1e17", "1e-17", "5.0e3", "-1e300", "1e4000"]).utf8)
+        case 1:
+            Array(pick(["0.1", "-0.1", "3", "1e17", "1e-17", "5.0e3", "-1e300", "1e4000"]).utf8)
         default: Array("\(Double(random.within(-1000...1000)) / 8)".utf8)
         }
     }

@@ -1,5 +1,5 @@
 public import Engine
-public import HoldfastPlatform
+internal import HoldfastPlatform
 
 /// Sends the same commands to a stock server and to an engine, in RESP2 and RESP3 by turns, and compares the
 /// replies byte for byte, then the values, then the engine with the replay of its log.
@@ -12,8 +12,8 @@ public struct DifferentialRun {
     private let families: [[CommandSpec]]
     /// Commands whose replies may differ, with the reason beside them in the test.
     public var mayDiffer: (Words, _ stock: Reply, _ ours: Reply) -> Bool = { _, _, _ in false }
-    /// Keys whose encoding may differ after this command; see there.
-    public var freesEncoding: (Words) -> Bool = { _ in false }
+    /// Whether the encoding of the command's first key may differ for the rest of the round.
+    public var mayDifferInEncoding: (Words, _ isLogged: Bool) -> Bool = { _, _ in false }
 
     public init(_ families: [[CommandSpec]]) throws {
         self.families = families
@@ -25,12 +25,13 @@ public struct DifferentialRun {
         public let description: String
     }
 
+    /// How many replies were equal, and how many of them were errors: too many, and the commands test little.
+    public private(set) var replies = 0
+    public private(set) var errors = 0
+
     /// One round on empty data.
-    ///
-    /// - Returns: how many replies were compared.
-    @discardableResult
-    public func round(seed: UInt64, commands: [Words]) throws -> Int {
-        guard let plain = connections[2] else { return 0 }
+    public mutating func round(seed: UInt64, commands: [Words]) throws {
+        guard let plain = connections[2] else { return }
         let harness = EngineHarness(families)
         try plain.command("FLUSHALL")
         var random = PRNG(seed: seed)
@@ -55,13 +56,14 @@ public struct DifferentialRun {
                             """)
                 }
             }
-            if freesEncoding(words), words.count > 1, harness.loggedCount == logged {
+            replies += 1
+            if actual.first == UInt8(ascii: "-") { errors += 1 }
+            if words.count > 1, mayDifferInEncoding(words, harness.loggedCount != logged) {
                 freed.insert(words[1])
             }
         }
         try compareValues(harness, plain, freed, seed)
         try compareReplay(harness, seed)
-        return commands.count
     }
 
     private func one(_ bytes: [UInt8]) throws -> Reply {
@@ -70,7 +72,8 @@ public struct DifferentialRun {
     }
 
     private func compareValues(
-        _ harness: EngineHarness, _ connection: RESPConnection, _ freed: Set<[UInt8]>, _ seed: UInt64
+        _ harness: EngineHarness, _ connection: RESPConnection, _ freed: Set<[UInt8]>,
+        _ seed: UInt64
     ) throws {
         let mine = harness.state()
         let live = mine.filter { $0.value.deadline ?? .max > harness.now }

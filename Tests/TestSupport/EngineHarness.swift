@@ -55,10 +55,12 @@ public final class EngineHarness {
         return reply
     }
 
+    @discardableResult
     public func run(_ words: [[UInt8]], version: Int = 2) -> Reply {
         parsed(runRaw(words, version: version))
     }
 
+    @discardableResult
     public func run(_ words: [String], version: Int = 2) -> Reply {
         run(words.map { Array($0.utf8) }, version: version)
     }
@@ -139,7 +141,7 @@ public final class EngineHarness {
     /// What running the commands logs, as words.
     public func effects(of commands: [String]...) -> [[String]] {
         let start = loggedCount
-        for words in commands { _ = run(words) }
+        for words in commands { run(words) }
         return records(since: start)
     }
 
@@ -271,6 +273,7 @@ private enum StandInCommands {
         CommandSpec("unlink", -2, [.write], .generic, keys: [.from(1, .rm, [.delete])], .data(del)),
         CommandSpec(
             "pexpireat", -3, [.write], .generic, keys: [.first(.rw, [.update])], .data(pexpireat)),
-        CommandSpec("persist", 2, [.write], .generic, keys: [.first(.rw, [.update])], .data(persist)),
+        CommandSpec(
+            "persist", 2, [.write], .generic, keys: [.first(.rw, [.update])], .data(persist)),
     ]
 }

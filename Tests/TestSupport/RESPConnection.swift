@@ -163,8 +163,9 @@ public final class RESPConnection {
     private func receiveBoth() throws(Failure) -> (reply: Reply, raw: [UInt8]) {
         var tried = -1
         while true {
-            // A big reply arrives in many pieces: parse again only when it has grown by half.
-            if received.count - taken > tried {
+            // A big reply arrives in many pieces: look again when it has grown by half, or ends as one does.
+            let held = received.count - taken
+            if held > tried || received.suffix(2) == [13, 10] {
                 let found: (reply: Reply, end: Int)?
                 do throws(ReplyParser.Malformed) {
                     found = try ReplyParser.parse(received, from: taken)
@@ -178,15 +179,11 @@ public final class RESPConnection {
                     }
                     return (found.reply, raw)
                 }
-                let held = received.count - taken
-                tried = held > 1 << 16 && !mayBeWhole ? held + held / 2 : held
+                tried = held > 1 << 16 ? held + held / 2 : held
             }
             try fill()
         }
     }
-
-    /// Whether the bytes end like a reply does, so that a look is worth its while.
-    private var mayBeWhole: Bool { received.suffix(2) == [13, 10] }
 
     /// The next `count` bytes, whatever they are.
     public func receive(count: Int) throws(Failure) -> [UInt8] {

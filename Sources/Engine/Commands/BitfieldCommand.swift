@@ -138,9 +138,9 @@ extension BitmapCommands {
     ) throws(CommandError) {
         let key = context.key(at: 1)
         let old = try context.lookupStringForWrite(key)
-        // A dry run on a copy of nothing but the answer to: does anything change at all? Growing counts.
-        let grows = old.map { $0.stringCount < reach } ?? true
         context.reply.array(operations.count)
+        // Growing is a change in itself, even if an overflow is refused then: clients see the new length.
+        let grows = old.map { $0.stringCount < reach } ?? true
         if !grows, let old, !old.withBytes({ changesAny(operations, $0) }) {
             old.withBytes { bytes in
                 for operation in operations { reply(&context, result(operation, bytes)) }

@@ -172,13 +172,24 @@ public enum BitmapCommands {
     // MARK: Table
 
     public static let table: [CommandSpec] = [
-        CommandSpec("bitcount", -2, [.readonly], .bitmap, keys: [.first(.ro, [.access])], .data(bitcount)),
-        CommandSpec("bitfield", -2, [.write, .denyOOM], .bitmap, keys: [.first(.rw, [.update, .access, .variableFlags])], .data(bitfield)),
-        CommandSpec("bitfield_ro", -2, [.readonly, .fast], .bitmap, keys: [.first(.ro, [.access])], .data(bitfieldRo)),
-        CommandSpec("bitop", -4, [.write, .denyOOM], .bitmap, keys: [.at(2, .ow, [.update]), .from(3, .ro, [.access])], .data(bitop)),
-        CommandSpec("bitpos", -3, [.readonly], .bitmap, keys: [.first(.ro, [.access])], .data(bitpos)),
-        CommandSpec("getbit", 3, [.readonly, .fast], .bitmap, keys: [.first(.ro, [.access])], .data(getbit)),
-        CommandSpec("setbit", 4, [.write, .denyOOM], .bitmap, keys: [.first(.rw, [.access, .update])], .data(setbit)),
+        CommandSpec(
+            "bitcount", -2, [.readonly], .bitmap, keys: [.first(.ro, [.access])], .data(bitcount)),
+        CommandSpec(
+            "bitfield", -2, [.write, .denyOOM], .bitmap,
+            keys: [.first(.rw, [.update, .access, .variableFlags])], .data(bitfield)),
+        CommandSpec(
+            "bitfield_ro", -2, [.readonly, .fast], .bitmap, keys: [.first(.ro, [.access])],
+            .data(bitfieldRo)),
+        CommandSpec(
+            "bitop", -4, [.write, .denyOOM], .bitmap,
+            keys: [.at(2, .ow, [.update]), .from(3, .ro, [.access])], .data(bitop)),
+        CommandSpec(
+            "bitpos", -3, [.readonly], .bitmap, keys: [.first(.ro, [.access])], .data(bitpos)),
+        CommandSpec(
+            "getbit", 3, [.readonly, .fast], .bitmap, keys: [.first(.ro, [.access])], .data(getbit)),
+        CommandSpec(
+            "setbit", 4, [.write, .denyOOM], .bitmap, keys: [.first(.rw, [.access, .update])],
+            .data(setbit)),
     ]
 }
 

@@ -466,28 +466,64 @@ public enum StringCommands {
     // MARK: Table
 
     public static let table: [CommandSpec] = [
-        CommandSpec("append", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.insert])], .data(append)),
-        CommandSpec("decr", 2, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])], .data(decr)),
-        CommandSpec("decrby", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])], .data(decrby)),
-        CommandSpec("get", 2, [.readonly, .fast], .string, keys: [.first(.ro, [.access])], .data(get)),
-        CommandSpec("getdel", 2, [.write, .fast], .string, keys: [.first(.rw, [.access, .delete])], .data(getdel)),
-        CommandSpec("getex", -2, [.write, .fast], .string, keys: [.first(.rw, [.access, .update])], .data(getex)),
-        CommandSpec("getrange", 4, [.readonly], .string, keys: [.first(.ro, [.access])], .data(getrange)),
-        CommandSpec("getset", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])], .data(getset)),
-        CommandSpec("incr", 2, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])], .data(incr)),
-        CommandSpec("incrby", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])], .data(incrby)),
-        CommandSpec("incrbyfloat", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])], .data(incrbyfloat)),
-        CommandSpec("lcs", -3, [.readonly], .string, keys: [.from(1, to: 1, .ro, [.access])], .data(lcs)),
-        CommandSpec("mget", -2, [.readonly, .fast], .string, keys: [.from(1, .ro, [.access])], tips: [.requestMultiShard], .data(mget)),
-        CommandSpec("mset", -3, [.write, .denyOOM], .string, keys: [.from(1, step: 2, .ow, [.update])], tips: [.requestMultiShard, .responseAllSucceeded], .data(mset)),
-        CommandSpec("msetnx", -3, [.write, .denyOOM], .string, keys: [.from(1, step: 2, .ow, [.insert])], .data(msetnx)),
-        CommandSpec("psetex", 4, [.write, .denyOOM], .string, keys: [.first(.ow, [.update])], .data(psetex)),
-        CommandSpec("set", -3, [.write, .denyOOM], .string, keys: [.first(.rw, [.access, .update, .variableFlags])], .data(set)),
-        CommandSpec("setex", 4, [.write, .denyOOM], .string, keys: [.first(.ow, [.update])], .data(setex)),
-        CommandSpec("setnx", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.ow, [.insert])], .data(setnx)),
-        CommandSpec("setrange", 4, [.write, .denyOOM], .string, keys: [.first(.rw, [.update])], .data(setrange)),
+        CommandSpec(
+            "append", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.insert])],
+            .data(append)),
+        CommandSpec(
+            "decr", 2, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])],
+            .data(decr)),
+        CommandSpec(
+            "decrby", 3, [.write, .denyOOM, .fast], .string,
+            keys: [.first(.rw, [.access, .update])], .data(decrby)),
+        CommandSpec(
+            "get", 2, [.readonly, .fast], .string, keys: [.first(.ro, [.access])], .data(get)),
+        CommandSpec(
+            "getdel", 2, [.write, .fast], .string, keys: [.first(.rw, [.access, .delete])],
+            .data(getdel)),
+        CommandSpec(
+            "getex", -2, [.write, .fast], .string, keys: [.first(.rw, [.access, .update])],
+            .data(getex)),
+        CommandSpec(
+            "getrange", 4, [.readonly], .string, keys: [.first(.ro, [.access])], .data(getrange)),
+        CommandSpec(
+            "getset", 3, [.write, .denyOOM, .fast], .string,
+            keys: [.first(.rw, [.access, .update])], .data(getset)),
+        CommandSpec(
+            "incr", 2, [.write, .denyOOM, .fast], .string, keys: [.first(.rw, [.access, .update])],
+            .data(incr)),
+        CommandSpec(
+            "incrby", 3, [.write, .denyOOM, .fast], .string,
+            keys: [.first(.rw, [.access, .update])], .data(incrby)),
+        CommandSpec(
+            "incrbyfloat", 3, [.write, .denyOOM, .fast], .string,
+            keys: [.first(.rw, [.access, .update])], .data(incrbyfloat)),
+        CommandSpec(
+            "lcs", -3, [.readonly], .string, keys: [.from(1, to: 1, .ro, [.access])], .data(lcs)),
+        CommandSpec(
+            "mget", -2, [.readonly, .fast], .string, keys: [.from(1, .ro, [.access])],
+            tips: [.requestMultiShard], .data(mget)),
+        CommandSpec(
+            "mset", -3, [.write, .denyOOM], .string, keys: [.from(1, step: 2, .ow, [.update])],
+            tips: [.requestMultiShard, .responseAllSucceeded], .data(mset)),
+        CommandSpec(
+            "msetnx", -3, [.write, .denyOOM], .string, keys: [.from(1, step: 2, .ow, [.insert])],
+            .data(msetnx)),
+        CommandSpec(
+            "psetex", 4, [.write, .denyOOM], .string, keys: [.first(.ow, [.update])], .data(psetex)),
+        CommandSpec(
+            "set", -3, [.write, .denyOOM], .string,
+            keys: [.first(.rw, [.access, .update, .variableFlags])], .data(set)),
+        CommandSpec(
+            "setex", 4, [.write, .denyOOM], .string, keys: [.first(.ow, [.update])], .data(setex)),
+        CommandSpec(
+            "setnx", 3, [.write, .denyOOM, .fast], .string, keys: [.first(.ow, [.insert])],
+            .data(setnx)),
+        CommandSpec(
+            "setrange", 4, [.write, .denyOOM], .string, keys: [.first(.rw, [.update])],
+            .data(setrange)),
         CommandSpec("strlen", 2, [.readonly, .fast], .string, keys: [.first(.ro)], .data(strlen)),
-        CommandSpec("substr", 4, [.readonly], .string, keys: [.first(.ro, [.access])], .data(substr)),
+        CommandSpec(
+            "substr", 4, [.readonly], .string, keys: [.first(.ro, [.access])], .data(substr)),
     ]
 }
 

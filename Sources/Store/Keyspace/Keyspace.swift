@@ -1,6 +1,5 @@
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// The hash and bytes of a key: what every door of the keyspace takes.
 public struct HashedKey {
@@ -201,7 +200,9 @@ public struct Keyspace: ~Copyable {
     static let inlineMax = 1024
 
     @inline(__always)
-    private func canOverwrite(_ old: Entry, with value: ByteSlice, _ deadline: DeadlineChange) -> Bool {
+    private func canOverwrite(_ old: Entry, with value: ByteSlice, _ deadline: DeadlineChange)
+        -> Bool
+    {
         guard old.isString, !old.hasWord, old.inlineCount == value.count, old.epoch > epochs.frozen
         else { return false }
         switch deadline {
@@ -391,7 +392,9 @@ public struct Keyspace: ~Copyable {
 
     /// Sets or clears a key's deadline; the key must exist.
     public mutating func setDeadline(_ key: HashedKey, _ database: Int, to deadline: Int64?) {
-        guard let old = find(key, database) else { preconditionFailure("deadline of a missing key") }
+        guard let old = find(key, database) else {
+            preconditionFailure("deadline of a missing key")
+        }
         if let deadline, let before = old.deadline, old.epoch > epochs.frozen {
             let base = unsafe databases
             unsafe base[database].deadlines.remove(deadline: before, hash: key.hash)
@@ -400,7 +403,9 @@ public struct Keyspace: ~Copyable {
             didChange(key.hash, database)
             return
         }
-        put(copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key, database)
+        put(
+            copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key,
+            database)
     }
 
     /// A new entry with the value of `old`.
@@ -458,7 +463,9 @@ public struct Keyspace: ~Copyable {
     public mutating func copy(
         _ source: HashedKey, _ sourceDatabase: Int, to target: HashedKey, _ targetDatabase: Int
     ) {
-        guard let old = find(source, sourceDatabase) else { preconditionFailure("copied a missing key") }
+        guard let old = find(source, sourceDatabase) else {
+            preconditionFailure("copied a missing key")
+        }
         let entry = copy(of: old, key: target.bytes, deadline: old.deadline, movingBlob: false)
         put(entry, over: find(target, targetDatabase), target, targetDatabase)
     }

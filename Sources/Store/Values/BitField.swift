@@ -10,7 +10,8 @@ public enum BitField {
         var offset = 0
         // Four words a round: their counts don't wait for one another.
         while offset + 32 <= bytes.count {
-            let first = word(bytes, offset).nonzeroBitCount &+ word(bytes, offset &+ 8).nonzeroBitCount
+            let first =
+                word(bytes, offset).nonzeroBitCount &+ word(bytes, offset &+ 8).nonzeroBitCount
             let second =
                 word(bytes, offset &+ 16).nonzeroBitCount
                 &+ word(bytes, offset &+ 24).nonzeroBitCount
@@ -39,7 +40,8 @@ public enum BitField {
     }
 
     /// The first of the bits `range` that is `wanted`, or nil; they must lie inside `bytes`.
-    public static func firstBit(_ wanted: Bool, in bytes: ByteSlice, bits range: Range<Int>) -> Int? {
+    public static func firstBit(_ wanted: Bool, in bytes: ByteSlice, bits range: Range<Int>) -> Int?
+    {
         guard !range.isEmpty else { return nil }
         let end = (range.upperBound + 7) >> 3
         // With the sought bit as 1, the first one is a count of leading zeros away.
