@@ -28,6 +28,8 @@ public struct CommandContext: ~Copyable {
     public var database = 0
     /// Unix ms, the same for a whole unit (a command, a transaction): what expires does so between units.
     public internal(set) var now: Int64 = 0
+    /// Microseconds within `now`'s millisecond, for TIME; the loop may set it with each reading of its clock.
+    public var microsecond: Int64 = 0
     /// The command comes from the log: nothing expires, and nothing is logged again.
     public internal(set) var isReplaying = false
     /// Inside EXEC.
@@ -64,6 +66,17 @@ public struct CommandContext: ~Copyable {
         }
         statistics.keyspaceHits &+= 1
         touch(entry)
+        return entry
+    }
+
+    /// As `lookup`, for a command that looks at the key and not at its value: not an access.
+    @inline(__always)
+    public mutating func lookupUntouched(_ key: HashedKey) -> Entry? {
+        guard let entry = live(key, database) else {
+            statistics.keyspaceMisses &+= 1
+            return nil
+        }
+        statistics.keyspaceHits &+= 1
         return entry
     }
 
@@ -134,6 +147,10 @@ public struct CommandContext: ~Copyable {
     /// Argument `index` as the number of a database.
     public func databaseNumber(at index: Int) throws(CommandError) -> Int {
         let value = try integer(at: index)
+        guard value >= Int32.min, value <= Int32.max else {
+            throw .text(
+                "ERR value is out of range, value must between -2147483648 and 2147483647")
+        }
         guard value >= 0, value < Int64(keyspace.databaseCount) else { throw .databaseOutOfRange }
         return Int(value)
     }
