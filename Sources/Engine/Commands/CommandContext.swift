@@ -13,7 +13,9 @@ public struct CommandContext: ~Copyable {
     public var keyspace: Keyspace
     public var log: LogBuffer
     public var reply = ReplyWriter()
-    public var limits = EngineLimits()
+    public var limits = EngineLimits() {
+        didSet { keyspace.keepsAccess = limits.countsAccesses }
+    }
     public var statistics = EngineStatistics()
     public var random: PRNG
 

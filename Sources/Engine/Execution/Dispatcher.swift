@@ -68,6 +68,9 @@ public struct Dispatcher: ~Copyable {
         context.versionBefore = context.keyspace.version
         let firstKey = Int(facts.firstKey)
         context.firstKeyIndex = firstKey
+        if _slowPath(context.keyspace.recordsTouched), firstKey == 0, facts.flags.contains(.write) {
+            context.keyspace.watchedMarks = watches.marks
+        }
         if firstKey > 0 {
             context.firstKeyHash =
                 keyHash != 0 ? keyHash : context.keyspace.hash(arguments[firstKey])
@@ -111,8 +114,10 @@ public struct Dispatcher: ~Copyable {
     }
 
     private mutating func noteTouched() {
-        guard !context.keyspace.touched.isEmpty else { return }
+        let hasTouchedAll = context.keyspace.hasTouchedAll
+        guard hasTouchedAll || !context.keyspace.touched.isEmpty else { return }
         let end = context.log.appended
+        if hasTouchedAll, undurable.isOn { undurable.noteAll(until: end) }
         for mark in context.keyspace.touched {
             watches.touch(mark)
             if undurable.isOn { undurable.note(mark, until: end) }
