@@ -67,6 +67,7 @@ public struct ByteHash: Sendable {
         }
         let mixed = (first ^ mask).multipliedFullWidth(by: second ^ state)
         return Self.fold(
-            mixed.low ^ 0x4b33_a62e_d433_d4a3, mixed.high ^ UInt64(truncatingIfNeeded: count) ^ seed)
+            mixed.low ^ 0x4b33_a62e_d433_d4a3, mixed.high ^ UInt64(truncatingIfNeeded: count) ^ seed
+        )
     }
 }

@@ -100,7 +100,9 @@ public struct CommandContext: ~Copyable {
     /// Notes the access in what OBJECT IDLETIME and FREQ show, unless the client asked for no touching.
     @inline(__always)
     public func touch(_ entry: Entry) {
-        if limits.tracksAccess { entry.access = AccessClock.touched(entry.access, keyspace.accessNow, limits) }
+        if limits.tracksAccess {
+            entry.access = AccessClock.touched(entry.access, keyspace.accessNow, limits)
+        }
     }
 
     /// Deletes a key whose deadline has passed and logs the deletion.

@@ -1,7 +1,7 @@
 public import HoldfastBytes
 public import HoldfastRESP
-internal import Store
 public import Log
+internal import Store
 
 /// Runs commands on data: looks rows up, prepares groups of commands, calls handlers, and turns what changed
 /// into records.
@@ -143,7 +143,9 @@ public struct Dispatcher: ~Copyable {
         guard range.first > 0, range.isComplete else { return undurable.gateForAll }
         let last = range.last < 0 ? arguments.count + range.last : range.last
         var gate: LSN?
-        for index in stride(from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1)) {
+        for index in stride(
+            from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1))
+        {
             let mark = Keyspace.touchMark(
                 context.keyspace.hash(arguments[index]), database: database)
             if let lsn = undurable.gate(mark), lsn > gate ?? .zero { gate = lsn }

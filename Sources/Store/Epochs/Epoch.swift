@@ -23,7 +23,7 @@ public struct EpochClock: ~Copyable {
 
     deinit {
         for index in unsafe freedCount..<ready.count { unsafe free(ready[index]) }
-        for unsafe block in unsafe retired { unsafe free(block) }
+        for unsafeblock in unsafe retired { unsafe free(block) }
     }
 
     /// The number of blocks that wait to be freed.

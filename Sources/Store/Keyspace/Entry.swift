@@ -1,7 +1,6 @@
 internal import CLinux
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// What kind of value an entry holds; the raw values are Redis's type numbers.
 public enum ValueType: UInt8, Sendable {
@@ -193,7 +192,8 @@ public struct Entry {
     /// A new entry; the caller fills the inline value.
     @inline(__always)
     static func make(
-        key: ByteSlice, kind: UInt8, deadline: Int64?, word: UInt64?, inlineCount: Int, epoch: UInt32
+        key: ByteSlice, kind: UInt8, deadline: Int64?, word: UInt64?, inlineCount: Int,
+        epoch: UInt32
     ) -> Entry {
         var flags: UInt8 = 0
         if deadline != nil { flags |= hasDeadlineFlag }

@@ -1,6 +1,5 @@
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// The hash and bytes of a key: what every door of the keyspace takes.
 public struct HashedKey {
@@ -237,7 +236,9 @@ public struct Keyspace: ~Copyable {
     static let inlineMax = 1024
 
     @inline(__always)
-    private func canOverwrite(_ old: Entry, with value: ByteSlice, _ deadline: DeadlineChange) -> Bool {
+    private func canOverwrite(_ old: Entry, with value: ByteSlice, _ deadline: DeadlineChange)
+        -> Bool
+    {
         guard old.isString, !old.hasWord, old.inlineCount == value.count, old.epoch > epochs.frozen
         else { return false }
         switch deadline {
@@ -300,7 +301,8 @@ public struct Keyspace: ~Copyable {
     }
 
     /// Appends `value` to a string that exists; amortised O(length of `value`).
-    public mutating func appendString(_ key: HashedKey, _ database: Int, _ value: ByteSlice) -> Int {
+    public mutating func appendString(_ key: HashedKey, _ database: Int, _ value: ByteSlice) -> Int
+    {
         let length = find(key, database)?.stringCount ?? 0
         let blob = privateBlob(key, database, room: length + value.count)
         blob.write(value, at: blob.count)
@@ -401,7 +403,9 @@ public struct Keyspace: ~Copyable {
 
     /// Sets or clears a key's deadline; the key must exist.
     public mutating func setDeadline(_ key: HashedKey, _ database: Int, to deadline: Int64?) {
-        guard let old = find(key, database) else { preconditionFailure("deadline of a missing key") }
+        guard let old = find(key, database) else {
+            preconditionFailure("deadline of a missing key")
+        }
         if let deadline, let before = old.deadline, old.epoch > epochs.frozen {
             let base = unsafe databases
             unsafe base[database].deadlines.remove(deadline: before, hash: key.hash)
@@ -410,7 +414,9 @@ public struct Keyspace: ~Copyable {
             didChange(key.hash, database)
             return
         }
-        put(copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key, database)
+        put(
+            copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key,
+            database)
     }
 
     /// A new entry with the value of `old`.
@@ -468,7 +474,9 @@ public struct Keyspace: ~Copyable {
     public mutating func copy(
         _ source: HashedKey, _ sourceDatabase: Int, to target: HashedKey, _ targetDatabase: Int
     ) {
-        guard let old = find(source, sourceDatabase) else { preconditionFailure("copied a missing key") }
+        guard let old = find(source, sourceDatabase) else {
+            preconditionFailure("copied a missing key")
+        }
         let entry = copy(of: old, key: target.bytes, deadline: old.deadline, movingBlob: false)
         put(entry, over: find(target, targetDatabase), target, targetDatabase)
     }

@@ -1,7 +1,6 @@
 internal import CLinux
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// A paged hash table of entries: extendible hashing.
 ///
@@ -235,7 +234,8 @@ public struct Table: ~Copyable {
 
     private static func makePage(localDepth: Int, epoch: UInt32) -> UnsafeMutableRawPointer {
         var block: UnsafeMutableRawPointer?
-        guard unsafe posix_memalign(&block, pageBytes, pageBytes) == 0, let page = unsafe block else {
+        guard unsafe posix_memalign(&block, pageBytes, pageBytes) == 0, let page = unsafe block
+        else {
             fatalError("out of memory")
         }
         unsafe memset(page, 0, pageBytes)
@@ -271,8 +271,9 @@ public struct Table: ~Copyable {
     }
 
     /// Adds an entry whose key is not in the table.
-    mutating func insert(_ hash: UInt64, _ entry: Entry, _ epochs: inout EpochClock, _ hasher: ByteHash)
-    {
+    mutating func insert(
+        _ hash: UInt64, _ entry: Entry, _ epochs: inout EpochClock, _ hasher: ByteHash
+    ) {
         var page = unsafe writablePage(hash, &epochs)
         while unsafe Self.used(page) >= Self.splitCount {
             guard unsafe Self.localDepth(page) < Self.depthMax else {
@@ -300,7 +301,8 @@ public struct Table: ~Copyable {
 
     /// Replaces a full page by two, one per value of the next bit of the hash.
     private mutating func split(
-        _ hash: UInt64, _ page: UnsafeMutableRawPointer, _ epochs: inout EpochClock, _ hasher: ByteHash
+        _ hash: UInt64, _ page: UnsafeMutableRawPointer, _ epochs: inout EpochClock,
+        _ hasher: ByteHash
     ) {
         let local = unsafe Self.localDepth(page)
         if local == depth { doubleDirectory() }
@@ -363,7 +365,8 @@ public struct Table: ~Copyable {
             let value = unsafe Self.slot(page, next)
             if value == 0 { break }
             let home = Self.home(value >> 48)
-            let isHomeBetween = hole <= next ? (home > hole && home <= next) : (home > hole || home <= next)
+            let isHomeBetween =
+                hole <= next ? (home > hole && home <= next) : (home > hole || home <= next)
             if !isHomeBetween {
                 unsafe Self.setSlot(page, hole, value)
                 hole = next
@@ -415,8 +418,9 @@ public struct Table: ~Copyable {
     ) throws(E) {
         var index = 0
         while index < 1 << depth {
-            guard let page = unsafe UnsafeMutableRawPointer(
-                bitPattern: directory[index] & ~frozenBit)
+            guard
+                let page = unsafe UnsafeMutableRawPointer(
+                    bitPattern: directory[index] & ~frozenBit)
             else { return }
             for slot in 0..<slotsPerPage {
                 let value = unsafe Self.slot(page, slot)
@@ -597,7 +601,8 @@ public struct Table: ~Copyable {
                 local == 0 || Int(hash >> UInt64(64 - local)) == prefix, "entry in the wrong page")
             let found = find(hash, entry.key)
             precondition(
-                unsafe found?.raw == entry.raw, "an entry can't be reached, or its key is there twice")
+                unsafe found?.raw == entry.raw,
+                "an entry can't be reached, or its key is there twice")
         }
         precondition(unsafe entries == Self.used(page), "page miscounts its entries")
         precondition(entries < Self.slotsPerPage, "page without an empty slot")
