@@ -78,7 +78,9 @@ let package = Package(
         // beside the graph: for tests and torture only
         .target(
             name: "TestSupport",
-            dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Log"],
+            dependencies: [
+                "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
+            ],
             path: "Tests/TestSupport", swiftSettings: serverSide),
         .testTarget(
             name: "BytesTests", dependencies: ["HoldfastBytes", "TestSupport"],

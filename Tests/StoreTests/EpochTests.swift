@@ -98,7 +98,9 @@ struct EpochTests {
                 keyspace.setString(key, 0, to: $0, deadline: .keep)
             }
         case 1: keyspace.setInteger(key, 0, to: 99, deadline: .keep)
-        case 2: "more".withSlice { _ = keyspace.appendString(key, 0, $0) }
+        case 2:
+            guard let entry = keyspace.find(key, 0) else { return }
+            "more".withSlice { _ = keyspace.appendString(key, 0, over: entry, $0) }
         case 3: keyspace.editString(key, 0, growTo: 10) { $0[0] = 0 }
         case 4: keyspace.remove(key, 0)
         case 5: if keyspace.find(key, 0) != nil { keyspace.setDeadline(key, 0, to: 5) }

@@ -116,13 +116,28 @@ struct KeyspaceDriver {
             }
             model.databases[database][key] = .init(
                 bytes: Array("\(number)".utf8), encoding: .int, deadline: resolve(old?.deadline))
-        case 6, 7:
+        case 6:
+            guard let old else { return }
             let bytes = bytes()
             key.withSlice { name in
-                bytes.withSlice { _ = keyspace.appendString(keyspace.hashed(name), database, $0) }
+                let name = keyspace.hashed(name)
+                bytes.withSlice {
+                    guard let entry = keyspace.find(name, database) else { return }
+                    _ = keyspace.appendString(name, database, over: entry, $0)
+                }
             }
             model.databases[database][key] = .init(
-                bytes: (old?.bytes ?? []) + bytes, encoding: .raw, deadline: old?.deadline)
+                bytes: old.bytes + bytes, encoding: .raw, deadline: old.deadline)
+        case 7:
+            let count = random.below(3000)
+            key.withSlice {
+                keyspace.buildString(keyspace.hashed($0), database, count: count) { editor in
+                    for index in 0..<min(count, 5) { editor[index] = UInt8(index) }
+                }
+            }
+            let head = (0..<min(count, 5)).map { UInt8($0) }
+            model.databases[database][key] = .init(
+                bytes: head + [UInt8](repeating: 0, count: count - head.count), encoding: .raw)
         case 8, 9:
             let count = random.below(3000)
             var expected = old?.bytes ?? []

@@ -259,7 +259,15 @@ public struct Keyspace: ~Copyable {
     public mutating func setInteger(
         _ key: HashedKey, _ database: Int, to value: Int64, deadline: DeadlineChange
     ) {
-        let old = find(key, database)
+        setInteger(key, database, over: find(key, database), to: value, deadline: deadline)
+    }
+
+    /// As above, over `old`: what `find` gives for the key.
+    @inline(__always)
+    public mutating func setInteger(
+        _ key: HashedKey, _ database: Int, over old: Entry?, to value: Int64,
+        deadline: DeadlineChange
+    ) {
         let kind = Encoding.int.rawValue << 4
         if let old, old.kind == kind, old.epoch > epochs.frozen {
             let keeps: Bool
@@ -289,7 +297,7 @@ public struct Keyspace: ~Copyable {
     public mutating func editString(
         _ key: HashedKey, _ database: Int, growTo count: Int, _ body: (inout StringEditor) -> Void
     ) -> Int {
-        let blob = privateBlob(key, database, room: count)
+        let blob = privateBlob(key, database, over: find(key, database), room: count)
         if blob.count < count {
             blob.zero(blob.count..<count)
             blob.count = count
@@ -300,11 +308,28 @@ public struct Keyspace: ~Copyable {
         return blob.count
     }
 
-    /// Appends `value` to a string that exists; amortised O(length of `value`).
-    public mutating func appendString(_ key: HashedKey, _ database: Int, _ value: ByteSlice) -> Int
-    {
-        let length = find(key, database)?.stringCount ?? 0
-        let blob = privateBlob(key, database, room: length + value.count)
+    /// Sets a string to `count` zero bytes and lets `body` write into it. Until `body` returns, the key and
+    /// all others hold what they held, so it may read them. The encoding is raw; no deadline stays.
+    public mutating func buildString(
+        _ key: HashedKey, _ database: Int, count: Int, _ body: (inout StringEditor) -> Void
+    ) {
+        let blob = Blob.make(room: count, epoch: epochs.current)
+        blob.zero(0..<count)
+        blob.count = count
+        var editor = StringEditor(blob: blob)
+        body(&editor)
+        let entry = Entry.make(
+            key: key.bytes, kind: Encoding.raw.rawValue << 4, deadline: nil, word: blob.address,
+            inlineCount: 0, epoch: epochs.current)
+        put(entry, over: find(key, database), key, database)
+    }
+
+    /// Appends `value` to the string `old`, which is what `find` gives for the key; amortised O(length of
+    /// `value`).
+    public mutating func appendString(
+        _ key: HashedKey, _ database: Int, over old: Entry, _ value: ByteSlice
+    ) -> Int {
+        let blob = privateBlob(key, database, over: old, room: old.stringCount + value.count)
         blob.write(value, at: blob.count)
         blob.count += value.count
         didChange(key.hash, database)
@@ -312,9 +337,10 @@ public struct Keyspace: ~Copyable {
     }
 
     /// The key's string as a blob that may be written, with room for `room` bytes.
-    private mutating func privateBlob(_ key: HashedKey, _ database: Int, room: Int) -> Blob {
+    private mutating func privateBlob(
+        _ key: HashedKey, _ database: Int, over old: Entry?, room: Int
+    ) -> Blob {
         let kind = Encoding.raw.rawValue << 4
-        let old = find(key, database)
         if let old, let blob = old.blob, blob.epoch > epochs.frozen, old.epoch > epochs.frozen,
             blob.room >= room
         {
@@ -625,4 +651,12 @@ public struct StringEditor {
             blob.setByte(newValue, at: offset)
         }
     }
+    /// Replaces each word by what `body` makes of it and the word of `other` there, which may be these bytes.
+    @inline(__always)
+    mutating func merge(_ other: ByteSlice, _ body: (UInt64, UInt64) -> UInt64) {
+        blob.merge(other, body)
+    }
+
+    /// Makes all bytes from `offset` on zero.
+    mutating func clear(from offset: Int) { blob.zero(offset..<count) }
 }
