@@ -59,6 +59,7 @@ public final class EngineHarness {
         parsed(runRaw(words, version: version))
     }
 
+    @discardableResult
     public func run(_ words: [String], version: Int = 2) -> Reply {
         run(words.map { Array($0.utf8) }, version: version)
     }
@@ -109,10 +110,13 @@ public final class EngineHarness {
     private func runDecoded() {
         let command = batch[0]
         let arguments = batch.arguments(of: 0)
-        let row = Int(command.row)
+        var row = Int(command.row)
         guard row >= 0 else {
             dispatcher.context.reply.error("ERR unknown command '\(arguments[0].text)'")
             return
+        }
+        if dispatcher.table.facts(at: row).hasSubcommands, arguments.count > 1 {
+            row = dispatcher.table.lookup(arguments[1], in: row) ?? row
         }
         let spec = dispatcher.table.spec(at: row)
         guard spec.accepts(wordCount: arguments.count) else {

@@ -23,7 +23,7 @@ public struct EpochClock: ~Copyable {
 
     deinit {
         for index in unsafe freedCount..<ready.count { unsafe free(ready[index]) }
-        for unsafeblock in unsafe retired { unsafe free(block) }
+        for index in unsafe 0..<retired.count { unsafe free(retired[index]) }
     }
 
     /// The number of blocks that wait to be freed.
