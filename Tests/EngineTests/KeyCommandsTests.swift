@@ -93,7 +93,7 @@ struct KeyCommandsTests {
         ours.expireDue()
         for database in 0..<3 {
             try connection.command("SELECT", String(database))
-            try connection.command(["EXISTS"] + (0..<6).map { "key\($0)" })
+            _ = try connection.command(["EXISTS"] + (0..<6).map { "key\($0)" })
             let names = try connection.command("KEYS", "*").items?.compactMap(\.bytes) ?? []
             let state = ours.state(of: database)
             #expect(Set(names) == Set(state.keys), "seed \(seed), database \(database)")
