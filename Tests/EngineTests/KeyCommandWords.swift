@@ -67,7 +67,8 @@ struct KeyCommandGenerator {
 
     private mutating func deadlineOption() -> [[UInt8]] {
         switch values.random.below(4) {
-        case 0: return [word("pxat"), Array(pick(["33177117420000", "33177117430000", "1000"]).utf8)]
+        case 0:
+            return [word("pxat"), Array(pick(["33177117420000", "33177117430000", "1000"]).utf8)]
         case 1: return [word("keepttl")]
         default: return []
         }
@@ -77,7 +78,8 @@ struct KeyCommandGenerator {
         if values.random.oneIn(6) {
             let number = values.number()
             // Nothing that runs out while the test runs.
-            let isShort = (1...1_000_000).contains(Int(String(decoding: number, as: UTF8.self)) ?? 0)
+            let isShort = (1...1_000_000).contains(
+                Int(String(decoding: number, as: UTF8.self)) ?? 0)
             if !isShort { return number }
         }
         let text: String =
@@ -91,13 +93,19 @@ struct KeyCommandGenerator {
     }
 
     private mutating func pattern() -> [UInt8] {
-        Array(pick(["*", "**", "key*", "key?", "key[0-2]", "key[^0-2]", "*3", "k\\ey1", "key", "", "[", "key1"]).utf8)
+        Array(
+            pick([
+                "*", "**", "key*", "key?", "key[0-2]", "key[^0-2]", "*3", "k\\ey1", "key", "", "[",
+                "key1",
+            ]).utf8)
     }
 
     private mutating func scan(_ head: [UInt8]) -> [[UInt8]] {
         // More than there are, so that one step gives everything whatever the table looks like.
         var words = [head, Array("0".utf8), word("count"), Array("1000".utf8)]
-        if values.random.oneIn(8) { words[1] = Array(pick(["x", "-", "1x", "18446744073709551616", "0x1"]).utf8) }
+        if values.random.oneIn(8) {
+            words[1] = Array(pick(["x", "-", "1x", "18446744073709551616", "0x1"]).utf8)
+        }
         for _ in 0..<values.random.below(3) {
             switch values.random.below(6) {
             case 0, 1: words += [word("match"), pattern()]

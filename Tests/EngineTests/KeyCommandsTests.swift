@@ -17,7 +17,7 @@ struct KeyCommandsTests {
     // MARK: Beside a stock server
 
     /// Seeds of random sequences: fixed ones, so that a failure can be repeated by the number it prints.
-    private static let seeds: [UInt64] = Array(1...60)
+    private static let seeds: [UInt64] = Array(1...100)
 
     @Test("random commands over three databases answer, store and replay as on a stock server")
     func randomCommands() throws {
@@ -61,6 +61,9 @@ struct KeyCommandsTests {
                         let exists = try connections[version].command([Array("EXISTS".utf8), key])
                         try #require(exists == .integer(1), "\(shown)")
                     }
+                case "object" where expected == .integer(1):
+                    // A copy of a small integer is not shared there; only the original is.
+                    try #require(actual.integer != nil, "\(shown)")
                 case "dbsize":
                     // Neither counts by what has expired, and each deletes that in its own time.
                     break
@@ -136,7 +139,8 @@ struct KeyCommandsTests {
         check(set, ["EXPIREAT", "k", "1700000010"], logs: [["PEXPIREAT", "k", later]])
         check(set, ["PEXPIREAT", "k", later], logs: [["PEXPIREAT", "k", later]])
         check(set, ["EXPIRE", "k", "10", "nx"], logs: [["PEXPIREAT", "k", later, "nx"]])
-        check(set, ["EXPIRE", "k", "10", "LT", "LT"], logs: [["PEXPIREAT", "k", later, "LT", "LT"]])
+        check(
+            set, ["EXPIRE", "k", "10", "LT", "LT"], logs: [["PEXPIREAT", "k", later, "LT", "LT"]])
         check(set, ["EXPIRE", "k", "10", "XX"], logs: [])
         check(set, ["EXPIRE", "k", "10", "GT"], logs: [])
         check(set, ["EXPIRE", "other", "10"], logs: [])
@@ -225,7 +229,10 @@ struct KeyCommandsTests {
             } else {
                 #expect(records == expected, "\(command)")
             }
-            #expect(harness.run("GET", "k").isNull == !expected.contains { $0.last == "k" && $0.count == 3 && $0[0] != "DEL" })
+            #expect(
+                harness.run("GET", "k").isNull == !expected.contains {
+                    $0.last == "k" && $0.count == 3 && $0[0] != "DEL"
+                })
         }
     }
 
@@ -241,7 +248,8 @@ struct KeyCommandsTests {
         #expect(harness.run("MOVE", "k", "1") == .integer(1))
         #expect(
             harness.records(since: start) == [
-                ["MULTI"], ["SELECT", "1"], ["DEL", "k"], ["SELECT", "0"], ["MOVE", "k", "1"], ["EXEC"],
+                ["MULTI"], ["SELECT", "1"], ["DEL", "k"], ["SELECT", "0"], ["MOVE", "k", "1"],
+                ["EXEC"],
             ])
         #expect(try harness.replayed().state == harness.state)
     }
@@ -259,7 +267,9 @@ struct KeyCommandsTests {
         #expect(harness.expireDue() == 7)
         #expect(harness.expireDue() == 0)
         let names = harness.records(since: start).filter { $0[0] == "DEL" }.map { $0[1] }
-        #expect(names == (5...9).reversed().map { "k\($0 * 2)" } + (5...9).reversed().map { "k\($0 * 2 + 1)" })
+        #expect(
+            names == (5...9).reversed().map { "k\($0 * 2)" }
+                + (5...9).reversed().map { "k\($0 * 2 + 1)" })
         #expect(!harness.records(since: start).contains(["MULTI"]))
         #expect(harness.statistics.expiredKeys == 10)
     }
@@ -312,11 +322,16 @@ struct KeyCommandsTests {
         func idle() -> Int64? { harness.run("OBJECT", "IDLETIME", "k").integer }
         harness.run("SET", "k", "v")
         harness.now += 10_000
-        for words in [["TTL", "k"], ["TYPE", "k"], ["EXISTS", "k"], ["OBJECT", "ENCODING", "k"]] {
+        for words in [
+            ["TTL", "k"], ["TYPE", "k"], ["EXISTS", "k"], ["OBJECT", "ENCODING", "k"],
+        ] {
             harness.run(words)
         }
         #expect(idle() == 10)
-        for words in [["GET", "k"], ["TOUCH", "k"], ["EXPIRE", "k", "100"], ["PERSIST", "k"], ["SET", "k", "w"]] {
+        for words in [
+            ["GET", "k"], ["TOUCH", "k"], ["EXPIRE", "k", "100"], ["PERSIST", "k"],
+            ["SET", "k", "w"],
+        ] {
             harness.now += 10_000
             harness.run(words)
             #expect(idle() == 0, "\(words)")
@@ -364,7 +379,9 @@ struct KeyCommandsTests {
         #expect(text.contains("Redis ver. "))
         #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count == 7)
         #expect(harness.run("LOLWUT", "VERSION", "x").isError)
-        for words in [["LOLWUT", "0", "-1"], ["LOLWUT", "1"], ["LOLWUT", "VERSION", "6", "999999999"]] {
+        for words in [
+            ["LOLWUT", "0", "-1"], ["LOLWUT", "1"], ["LOLWUT", "VERSION", "6", "999999999"],
+        ] {
             #expect(!harness.run(words).isError)
         }
         if case .verbatim(let format, _) = harness.run("LOLWUT", version: 3) {
