@@ -100,7 +100,8 @@ let package = Package(
             dependencies: ["HoldfastPlatform", "HoldfastBytes", "TestSupport"],
             path: "Tests/PlatformTests", swiftSettings: strict),
         .testTarget(
-            name: "StoreTests", dependencies: ["Store", "HoldfastBytes", "TestSupport"],
+            name: "StoreTests",
+            dependencies: ["Store", "HoldfastBytes", "HoldfastPlatform", "TestSupport"],
             path: "Tests/StoreTests", swiftSettings: strict),
         .testTarget(
             name: "LogTests",

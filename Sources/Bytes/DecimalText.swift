@@ -84,4 +84,12 @@ extension ByteBuffer {
             return size
         }
     }
+
+    /// Appends `value` in decimal.
+    public mutating func append(unsigned value: UInt64) {
+        if let signed = Int64(exactly: value) { return append(decimal: signed) }
+        let (quotient, digit) = value.quotientAndRemainder(dividingBy: 10)
+        append(decimal: Int64(quotient))
+        append(UInt8(truncatingIfNeeded: digit) &+ 48)
+    }
 }

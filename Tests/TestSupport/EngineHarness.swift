@@ -111,10 +111,13 @@ public final class EngineHarness {
     private func runDecoded() {
         let command = batch[0]
         let arguments = batch.arguments(of: 0)
-        let row = Int(command.row)
+        var row = Int(command.row)
         guard row >= 0 else {
             dispatcher.context.reply.error("ERR unknown command '\(arguments[0].text)'")
             return
+        }
+        if dispatcher.table.facts(at: row).hasSubcommands, arguments.count > 1 {
+            row = dispatcher.table.lookup(arguments[1], in: row) ?? row
         }
         let spec = dispatcher.table.spec(at: row)
         guard spec.accepts(wordCount: arguments.count) else {
@@ -206,6 +209,9 @@ public final class EngineHarness {
         }
         return result
     }
+
+    /// What DEBUG DIGEST would show.
+    public var digest: String { dispatcher.context.keyspace.digest().hex }
 
     public func key(_ name: String) -> KeyState? { state(of: database)[Array(name.utf8)] }
 

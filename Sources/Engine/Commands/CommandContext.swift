@@ -13,7 +13,9 @@ public struct CommandContext: ~Copyable {
     public var keyspace: Keyspace
     public var log: LogBuffer
     public var reply = ReplyWriter()
-    public var limits = EngineLimits()
+    public var limits = EngineLimits() {
+        didSet { keyspace.keepsAccess = limits.countsAccesses }
+    }
     public var statistics = EngineStatistics()
     public var random: PRNG
 
@@ -28,6 +30,8 @@ public struct CommandContext: ~Copyable {
     public var database = 0
     /// Unix ms, the same for a whole unit (a command, a transaction): what expires does so between units.
     public internal(set) var now: Int64 = 0
+    /// Microseconds within `now`'s millisecond, for TIME; the loop may set it with each reading of its clock.
+    public var microsecond: Int64 = 0
     /// The command comes from the log: nothing expires, and nothing is logged again.
     public internal(set) var isReplaying = false
     /// False with `appendonly no`: there is nobody to read what would be logged.
@@ -67,6 +71,17 @@ public struct CommandContext: ~Copyable {
         return entry
     }
 
+    /// As `lookup`, for a command that looks at the key and not at its value: not an access.
+    @inline(__always)
+    public mutating func lookupUntouched(_ key: HashedKey) -> Entry? {
+        guard let entry = live(key, database) else {
+            statistics.keyspaceMisses &+= 1
+            return nil
+        }
+        statistics.keyspaceHits &+= 1
+        return entry
+    }
+
     /// The key's entry for a command that writes, or for a look that should leave no trace in statistics.
     @inline(__always)
     public mutating func lookupForWrite(_ key: HashedKey) -> Entry? { live(key, database) }
@@ -85,7 +100,9 @@ public struct CommandContext: ~Copyable {
     /// Notes the access in what OBJECT IDLETIME and FREQ show, unless the client asked for no touching.
     @inline(__always)
     public func touch(_ entry: Entry) {
-        if limits.tracksAccess { entry.access = AccessClock.touched(entry.access, keyspace.accessNow, limits) }
+        if limits.tracksAccess {
+            entry.access = AccessClock.touched(entry.access, keyspace.accessNow, limits)
+        }
     }
 
     /// Deletes a key whose deadline has passed and logs the deletion.
@@ -134,6 +151,10 @@ public struct CommandContext: ~Copyable {
     /// Argument `index` as the number of a database.
     public func databaseNumber(at index: Int) throws(CommandError) -> Int {
         let value = try integer(at: index)
+        guard value >= Int32.min, value <= Int32.max else {
+            throw .text(
+                "ERR value is out of range, value must between -2147483648 and 2147483647")
+        }
         guard value >= 0, value < Int64(keyspace.databaseCount) else { throw .databaseOutOfRange }
         return Int(value)
     }

@@ -195,15 +195,13 @@ public struct Entry {
         unsafe hf_allocated_bytes(raw) + (blob.map { unsafe hf_allocated_bytes($0.raw) } ?? 0)
     }
 
-    // MARK: Making
-
-    /// What an entry is made of.
-    struct Shape {
-        var kind: UInt8
-        var deadline: Int64?
-        var word: UInt64?
-        var inlineCount: Int
+    /// Frees the entry and its value, which nobody may need any more.
+    func free() {
+        if let blob { unsafe Glibc.free(blob.raw) }
+        unsafe Glibc.free(raw)
     }
+
+    // MARK: Making
 
     /// A new entry; the caller fills the inline value.
     @inline(__always)
