@@ -74,6 +74,10 @@ let package = Package(
             dependencies: ["Server", "HoldfastPlatform", "CJemalloc"],
             path: "Sources/holdfast-server", swiftSettings: serverSide),
         .executableTarget(
+            name: "aof-check",
+            dependencies: ["HoldfastBytes", "HoldfastPlatform", "Log"],
+            path: "Tools/aof-check", swiftSettings: serverSide),
+        .executableTarget(
             name: "bench",
             dependencies: ["HoldfastBytes", "HoldfastPlatform"],
             path: "Tools/bench", swiftSettings: serverSide),

@@ -35,6 +35,8 @@ public struct LogWriterOpening: Sendable {
     public var open: OpenSegment?
     /// Bytes in use of the files before the open one.
     public var sealedBytes: [String: Int64]
+    /// A new segment gets this number or a higher one: files that no manifest names may have lower ones.
+    public var segmentMin: UInt64 = 1
 
     public init(
         folder: LogFolder, history: HistoryID, manifest: Manifest = Manifest(), end: LSN = .zero,
@@ -91,7 +93,7 @@ extension LogWriterStart {
         world.reserve.open(folder.path, on: fileSystem)
         manifest = opening.manifest
         manifest.history = opening.history
-        nextNumber = manifest.sequenceMax + 1
+        nextNumber = max(manifest.sequenceMax + 1, opening.segmentMin)
         milliseconds = opening.milliseconds
         database = opening.database
         let incremental = opening.manifest.lines.filter { $0.type == .incremental }

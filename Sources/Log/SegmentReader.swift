@@ -16,6 +16,8 @@ public struct SegmentReader: ~Copyable {
         case plain
         /// Anything else, with the reason for operators.
         case bad(String)
+        /// A batch whose checksum fits and whose records make no sense: no crash does that.
+        case nonsense(String)
     }
 
     /// The offset of the next line to read, which is the end of the last whole batch.
@@ -46,16 +48,16 @@ public struct SegmentReader: ~Copyable {
     public mutating func readOpening() throws(SystemError) -> LineVerdict<SegmentOpening> {
         let verdict = BatchDecoder.opening(try window.bytes(from: 0))
         if case .line(let opening) = verdict {
-            guard opening.milliseconds >= milliseconds else {
-                return .invalid("opening line is older than the batch before it")
-            }
             offset = Int64(opening.totalBytes)
             lsn = opening.firstLSN
-            milliseconds = opening.milliseconds
+            milliseconds = max(milliseconds, opening.milliseconds)
             walk.database = opening.database
         }
         return verdict
     }
+
+    /// Says where the segment begins, should its opening line be unreadable.
+    mutating func expect(_ lsn: LSN) { self.lsn = lsn }
 
     /// Reads the next batch. Only `.batch` moves on.
     public mutating func next() throws(SystemError) -> Step {
@@ -86,7 +88,7 @@ public struct SegmentReader: ~Copyable {
         }
         var walked = walk
         if let fault = walked.check(records) {
-            return .bad("batch is intact but holds \(fault.reason) at byte \(fault.offset)")
+            return .nonsense("batch is intact, but at its byte \(fault.offset): \(fault.reason)")
         }
         walk = walked
         offset += Int64(total)

@@ -92,9 +92,9 @@ struct LinuxFileSystemTests {
         #expect(try disk.freeBytes(at: folder) > 0)
     }
 
-    @Test("a lock is held until its file is closed")
-    func locking() throws {
-        let path = "\(folder)/lock"
+    @Test("a lock on a file or a folder is held until it is closed", arguments: ["", "/lock"])
+    func locking(name: String) throws {
+        let path = folder + name
         let held = try disk.lock(path)
         #expect(throws: SystemError(call: "flock", path: path, errno: EWOULDBLOCK)) {
             try disk.lock(path)

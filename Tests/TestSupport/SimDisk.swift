@@ -119,7 +119,12 @@ public final class SimDisk: FileSystem, @unchecked Sendable {
             if state.locks.contains(path) {
                 throw SystemError(call: "flock", path: path, errno: EWOULDBLOCK)
             }
-            let inode = try state.open(path, state.live[path] == nil ? .createNew : .readWrite)
+            let inode: SimInode
+            if case .folder = state.live[path] {
+                inode = SimInode()
+            } else {
+                inode = try state.open(path, state.live[path] == nil ? .createNew : .readWrite)
+            }
             state.locks.insert(path)
             return (inode, state.generation)
         }

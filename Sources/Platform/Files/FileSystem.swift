@@ -30,7 +30,7 @@ public protocol FileSystem: Sendable {
     /// Bytes that an ordinary user may still write on the file system that holds `path`.
     func freeBytes(at path: String) throws(SystemError) -> Int64
     /// Takes an exclusive advisory lock, held until the returned file is closed; fails with EWOULDBLOCK
-    /// when another process holds it.
+    /// when another process holds it. `path` is a folder, or a file that is made if missing.
     func lock(_ path: String) throws(SystemError) -> any File
 }
 

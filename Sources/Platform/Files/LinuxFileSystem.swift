@@ -100,7 +100,9 @@ public struct LinuxFileSystem: FileSystem {
     }
 
     public func lock(_ path: String) throws(SystemError) -> any File {
-        let file = LinuxFile(descriptor: try descriptor(path, O_RDWR | O_CREAT), path: path)
+        // A folder can be locked itself, and then the lock leaves nothing behind.
+        let flags = try kind(of: path) == .folder ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT
+        let file = LinuxFile(descriptor: try descriptor(path, flags), path: path)
         do throws(SystemError) {
             _ = try calling("flock", path) { Int(flock(file.descriptor, LOCK_EX | LOCK_NB)) }
         } catch {

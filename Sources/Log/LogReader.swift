@@ -1,0 +1,757 @@
+public import HoldfastBytes
+public import HoldfastPlatform
+internal import HoldfastRESP
+
+/// What a start may do with a log folder, and where that is.
+public struct RecoverySettings: Sendable {
+    public var folder: LogFolder
+    /// `dbfilename`: the RDB file of a server without AOF, beside the log folder.
+    public var dumpName: String = "dump.rdb"
+    /// `aof-load-truncated`: whether the unfinished end of a plain AOF file may be cut.
+    public var loadsTruncated = true
+    /// `--allow-empty-start`: begin empty even where that looks like a mistake.
+    public var mayStartEmpty = false
+    /// The id to take where there is no history yet, drawn at random by the caller.
+    public var freshHistory: HistoryID
+
+    public init(folder: LogFolder, freshHistory: HistoryID) {
+        self.folder = folder
+        self.freshHistory = freshHistory
+    }
+}
+
+/// Some whole records in log order.
+public struct RecordBatch {
+    /// Whole records, each MULTI with its EXEC. Valid until the receiver returns.
+    public let records: ByteSlice
+    public let firstLSN: LSN
+    /// Unix time at which they were logged, never decreasing; 0 in a plain file without time stamps.
+    public let milliseconds: Int64
+    /// The database in which the first record is to be applied.
+    public let database: Int
+    /// The first batch of a file. `database` says what is selected: 0 in a plain file, in a segment what
+    /// its opening line says.
+    public let beginsFile: Bool
+}
+
+/// One file as it was loaded.
+public struct LoadedFile: Equatable, Sendable {
+    public enum Kind: Sendable { case segment, plain }
+    public var name: String
+    public var kind: Kind
+    public var firstLSN: LSN
+    public var endLSN: LSN
+    /// Its bytes that count, without what was cut.
+    public var bytes: Int64
+    public var batches: Int
+    /// The time of its first and last batch, 0 without any.
+    public var firstMilliseconds: Int64
+    public var lastMilliseconds: Int64
+}
+
+/// A torn tail that was cut, or, by an inspection, would be.
+public struct CutTail: Equatable, Sendable {
+    public var file: String
+    /// Where the file ends now.
+    public var offset: Int64
+    /// The bytes cut, zeros at the end of the file not counted.
+    public var bytes: Int64
+    /// The end of the last whole batch: the log goes on here.
+    public var lsn: LSN
+    public var reason: String
+    /// Where the cut bytes are kept, in the log folder; nil if there were only zeros.
+    public var sideFile: String?
+}
+
+/// A log as it was found: all that a writer needs to go on.
+///
+/// At return from `LogReader.recover` everything before `end` is on stable storage, each file ends
+/// exactly with its last whole batch, and the writer goes on in a new segment `nextSegment` that begins
+/// at `end`, selects `database`, and is added to `manifest`.
+public struct RecoveredLog: Sendable {
+    /// What is in force, as it is to be written with the new segment's line added. Not yet on disk.
+    public var manifest: Manifest
+    public var history: HistoryID
+    public var end: LSN = .zero
+    /// The database selected after the last record.
+    public var database = 0
+    /// A file of this number may exist; it holds no batch and is to be emptied.
+    public var nextSegment: UInt64 = 1
+    /// The time of the last batch; the next one's must not be below.
+    public var lastMilliseconds: Int64 = 0
+    public var files: [LoadedFile] = []
+    public var cut: CutTail?
+    /// Lines for the diagnostics.
+    public var notices: [String] = []
+    /// No log was there.
+    public var isFresh = false
+    /// Held until closed; nil after an inspection.
+    public var lock: (any File)?
+
+    /// The bytes of all loaded files.
+    public var totalBytes: Int64 { files.reduce(0) { $0 + $1.bytes } }
+
+    /// Where a writer goes on after `LogReader.recover`: always in a new segment.
+    public func opening(in folder: LogFolder) -> LogWriterOpening {
+        var opening = LogWriterOpening(
+            folder: folder, history: history, manifest: manifest, end: end, database: database,
+            milliseconds: lastMilliseconds, durable: end,
+            sealedBytes: Dictionary(
+                files.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first }))
+        opening.segmentMin = nextSegment
+        return opening
+    }
+}
+
+/// Recovery: from a log folder to its records, in order, and to the point where a writer goes on.
+public enum LogReader {
+    public typealias Apply = (RecordBatch) throws -> Void
+    /// Bytes loaded and bytes to load; called about once a MiB and at each file's end.
+    public typealias Progress = (_ loadedBytes: Int64, _ totalBytes: Int64) -> Void
+
+    /// Reads the log, gives all its records to `apply`, cuts a torn tail, and makes what was read
+    /// durable. A start that throws has changed nothing on disk, except if the disk itself failed at the
+    /// last step.
+    ///
+    /// - Parameter apply: may throw `RecordFault` (or anything) for a record it can't apply; the log is
+    ///   then refused as corrupt, with the place.
+    public static func recover(
+        _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply,
+        progress: Progress = { _, _ in }
+    ) throws(LogReadError) -> RecoveredLog {
+        var recovery = Recovery(settings, fileSystem, isInspection: false)
+        do throws(LogReadError) {
+            return try recovery.run(apply, progress)
+        } catch {
+            recovery.lock?.close()
+            throw error
+        }
+    }
+
+    /// The same reading and the same verdict, changing nothing and taking no lock.
+    public static func inspect(
+        _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply = { _ in },
+        progress: Progress = { _, _ in }
+    ) throws(LogReadError) -> RecoveredLog {
+        var recovery = Recovery(settings, fileSystem, isInspection: true)
+        return try recovery.run(apply, progress)
+    }
+}
+
+/// One recovery, top-down: look, decide, load each file, judge the newest one's tail, settle the disk.
+private struct Recovery {
+    private let settings: RecoverySettings
+    private let disk: any FileSystem
+    private let isInspection: Bool
+    private var folder: LogFolder { settings.folder }
+
+    private var manifest = Manifest()
+    private var log: RecoveredLog
+    private(set) var lock: (any File)?
+    private var importsSingleFile = false
+    private var loadedBytes: Int64 = 0
+    private var bytesToLoad: Int64 = 0
+    private var reportedBytes: Int64 = 0
+    private var recordBytes: UInt64 = 0
+    private var unproven = UnprovenBatches()
+
+    init(_ settings: RecoverySettings, _ disk: any FileSystem, isInspection: Bool) {
+        self.settings = settings
+        self.disk = disk
+        self.isInspection = isInspection
+        log = RecoveredLog(
+            manifest: Manifest(history: settings.freshHistory), history: settings.freshHistory)
+    }
+
+    mutating func run(_ apply: LogReader.Apply, _ progress: LogReader.Progress)
+        throws(LogReadError) -> RecoveredLog
+    {
+        let hasFolder = try onDisk(try disk.kind(of: folder.path) != nil)
+        if hasFolder { try takeLock() }
+        switch StartDecision(try look(hasFolder: hasFolder)) {
+        case .refuseUnlisted(let name): throw .unlisted(path: folder.path(of: name))
+        case .refuseDump: throw .strayDump(path: dumpPath)
+        case .fresh:
+            log.isFresh = true
+            if !hasFolder && !isInspection { try makeFolder() }
+        case .load:
+            try load(apply, progress)
+            try settle()
+        case .importSingleFile:
+            importsSingleFile = true
+            manifest = Manifest(
+                lines: [.init(name: folder.fileName, sequence: 1, type: .base)])
+            log.notices.append("\(folder.singleFilePath) is moved into \(folder.path)")
+            try load(apply, progress)
+            if !hasFolder && !isInspection { try makeFolder() }
+            try settle()
+        }
+        log.lock = lock
+        return log
+    }
+
+    // MARK: - Look
+
+    private var dumpPath: String { "\(folder.directory)/\(settings.dumpName)" }
+
+    private mutating func look(hasFolder: Bool) throws(LogReadError) -> StartFacts {
+        var facts = StartFacts(manifest: .absent)
+        facts.mayStartEmpty = settings.mayStartEmpty
+        facts.hasSingleFile = try kind(folder.singleFilePath) == .file
+        facts.hasDump = try kind(dumpPath) == .file
+        guard hasFolder else { return facts }
+        if try kind(folder.manifestPath) != nil {
+            manifest = try readManifest()
+            facts.manifest = manifest.loaded.isEmpty ? .empty : .lists
+            if let history = manifest.history { log.history = history }
+            if let only = manifest.lines.first, manifest.lines.count == 1, only.type == .base,
+                only.name == folder.fileName
+            {
+                facts.importWasInterrupted = try kind(folder.path(of: only.name)) == nil
+            }
+        }
+        let listed = Set(manifest.lines.map(\.name))
+        let names = try onDisk(try disk.list(folder.path))
+        log.nextSegment = manifest.sequenceMax + 1
+        for name in names.sorted() where !listed.contains(name) {
+            guard try lookAtUnlisted(name, isListing: facts.manifest == .lists) else { continue }
+            facts.unlistedData = facts.unlistedData ?? name
+            // Should the operator insist on an empty log, nothing of the old one is overwritten.
+            if let number = folder.segment(of: name) {
+                log.nextSegment = max(log.nextSegment, number + 1)
+            }
+        }
+        return facts
+    }
+
+    private func readManifest() throws(LogReadError) -> Manifest {
+        let path = folder.manifestPath
+        let bytes = try onDisk(
+            try disk.readWhole(path, bytesMax: Manifest.bytesMax))
+        do throws(ManifestError) {
+            return try bytes.withSlice { (text) throws(ManifestError) in
+                try Manifest(parsing: text)
+            }
+        } catch { throw .manifest(path: path, error) }
+    }
+
+    /// Whether a file that no manifest names holds data that a start would leave out.
+    private mutating func lookAtUnlisted(_ name: String, isListing: Bool) throws(LogReadError)
+        -> Bool
+    {
+        if let number = folder.segment(of: name) {
+            // A retired segment whose removal a crash prevented.
+            if isListing && number <= manifest.sequenceMax {
+                log.notices.append("\(name) isn't in the manifest (retired), ignored")
+                return false
+            }
+            if try onDisk(try holdsData(name)) { return true }
+            log.notices.append("\(name) isn't in the manifest and holds no batch, ignored")
+        } else if folder.isHealingSegment(name) {
+            log.notices.append("\(name) isn't in the manifest (healing was interrupted), ignored")
+        } else if folder.isBase(name) {
+            if !isListing { return try onDisk(try holdsData(name)) }
+            log.notices.append("\(name) isn't in the manifest, ignored")
+        }
+        return false
+    }
+
+    /// A new segment enters the manifest before it gets its first batch, so what a crash leaves
+    /// unlisted holds an opening line at most.
+    private func holdsData(_ name: String) throws(SystemError) -> Bool {
+        let file = try disk.open(folder.path(of: name), .read)
+        defer { file.close() }
+        var reader = try SegmentReader(file)
+        switch try reader.readOpening() {
+        case .incomplete: return false
+        case .invalid: return try reader.window.endOfData(from: 0) > 0
+        case .line: break
+        }
+        switch try reader.next() {
+        case .end, .zeros: return false
+        case .batch, .plain, .nonsense: return true
+        case .bad: return try reader.durableAfterBad() != nil
+        }
+    }
+
+    // MARK: - Load
+
+    private func path(of line: Manifest.Line) -> String {
+        importsSingleFile ? folder.singleFilePath : folder.path(of: line.name)
+    }
+
+    private mutating func load(_ apply: LogReader.Apply, _ progress: LogReader.Progress)
+        throws(LogReadError)
+    {
+        let lines = manifest.loaded
+        // All are looked for before the first record is applied.
+        var files: [any File] = []
+        defer { for file in files { file.close() } }
+        for line in lines {
+            let path = path(of: line)
+            if try kind(path) == nil { throw .missing(path: path) }
+            let file = try onDisk(try disk.open(path, .read))
+            files.append(file)
+            bytesToLoad += try onDisk(try file.size())
+        }
+        log.manifest = manifest
+        for (index, line) in lines.enumerated() {
+            let isNewest = index == lines.count - 1
+            let before = loadedBytes
+            let start = try onDisk(try beginning(of: files[index]))
+            if start == .segment || (line.firstLSN != nil && line.type == .incremental) {
+                try loadSegment(line, files[index], isNewest, apply, progress)
+            } else {
+                if start == .snapshot { try checkIsEmptySnapshot(line, files[index]) }
+                try loadPlain(line, files[index], isNewest, apply, progress)
+            }
+            loadedBytes = before + (try onDisk(try files[index].size()))
+            progress(loadedBytes, bytesToLoad)
+        }
+        if let last = lines.last, log.end < manifest.durable {
+            throw corrupt(
+                last, loadedBytes, "the log ends before LSN \(manifest.durable), which was durable")
+        }
+        log.manifest.history = log.history
+        log.manifest.durable = log.end
+        if recordBytes == 0 && !settings.mayStartEmpty, try kind(dumpPath) == .file {
+            throw .strayDump(path: dumpPath)
+        }
+    }
+
+    private enum Beginning { case segment, snapshot, other }
+
+    private func beginning(of file: any File) throws(SystemError) -> Beginning {
+        var head = ByteBuffer()
+        try file.readAll(at: 0, count: LogFormat.openingTag.utf8CodeUnitCount, into: &head)
+        if head.slice == ByteSlice(LogFormat.openingTag) { return .segment }
+        if head.slice == ByteSlice(EmptySnapshot.magic) { return .snapshot }
+        return .other
+    }
+
+    private var snapshotBytes = 0
+
+    private mutating func checkIsEmptySnapshot(_ line: Manifest.Line, _ file: any File)
+        throws(LogReadError)
+    {
+        var head = ByteBuffer()
+        // An empty one takes some hundred bytes.
+        _ = try onDisk(try file.readAll(at: 0, count: 1 << 16, into: &head))
+        guard let end = EmptySnapshot.end(in: head.slice) else {
+            throw .snapshotBase(path: path(of: line))
+        }
+        snapshotBytes = end
+    }
+
+    private mutating func loadSegment(
+        _ line: Manifest.Line, _ file: any File, _ isNewest: Bool, _ apply: LogReader.Apply,
+        _ progress: LogReader.Progress
+    ) throws(LogReadError) {
+        var reader = try onDisk(
+            try SegmentReader(file, bytes: line.bytes, after: log.lastMilliseconds))
+        try noteBytesAfterEnd(line, file, reader.size)
+        var loaded = LoadedFile(
+            name: line.name, kind: .segment, firstLSN: log.end, endLSN: log.end, bytes: 0,
+            batches: 0, firstMilliseconds: 0,
+            lastMilliseconds: 0)
+        if log.files.isEmpty, let first = line.firstLSN { log.end = first }
+        if let first = line.firstLSN, first != log.end {
+            throw corrupt(line, 0, "it should begin at LSN \(log.end), the manifest says \(first)")
+        }
+        reader.expect(log.end)
+        var stop: ReadStop
+        switch try onDisk(try reader.readOpening()) {
+        case .incomplete: stop = .bad("opening line is cut off at the end of the file")
+        case .invalid(let reason): stop = .bad(reason)
+        case .line(let opening):
+            try check(opening, line)
+            loaded.firstLSN = opening.firstLSN
+            log.end = opening.firstLSN
+            log.database = opening.database
+            stop = .end
+            unproven = UnprovenBatches()
+            unproven.note(durable: manifest.durable)
+            var hasBegun = false
+            reading: while true {
+                let database = reader.database
+                let offset = reader.offset
+                switch try onDisk(try reader.next()) {
+                case .batch(let annotation, let records):
+                    try give(
+                        RecordBatch(
+                            records: records, firstLSN: annotation.firstLSN,
+                            milliseconds: annotation.milliseconds, database: database,
+                            beginsFile: !hasBegun),
+                        from: line, at: offset + Int64(annotation.lineBytes), apply)
+                    hasBegun = true
+                    loaded.note(annotation.milliseconds)
+                    unproven.note(durable: annotation.durable)
+                    unproven.append(at: offset, end: annotation.endLSN)
+                    report(reader.offset - offset, progress)
+                case .end: break reading
+                case .zeros:
+                    stop = .zeros
+                    break reading
+                case .bad(let reason):
+                    stop = .bad(reason)
+                    break reading
+                case .nonsense(let reason):
+                    stop = .garbage(reason)
+                    break reading
+                case .plain:
+                    log.end = reader.lsn
+                    log.lastMilliseconds = reader.milliseconds
+                    log.database = reader.database
+                    try loadForeignTail(
+                        line, file, isNewest, from: reader.offset, &loaded, apply, progress)
+                    return
+                }
+            }
+            log.end = reader.lsn
+            log.lastMilliseconds = reader.milliseconds
+            log.database = reader.database
+        }
+        var durable = manifest.durable
+        if case .bad = stop, isNewest {
+            let later = try onDisk(try reader.durableAfterBad())
+            durable = max(durable, later ?? .zero)
+        }
+        loaded.endLSN = log.end
+        loaded.bytes = reader.offset
+        try judge(
+            line, file, loaded,
+            TailFacts(
+                isNewest: isNewest, isSegment: true, stop: stop, stopLSN: log.end,
+                durable: durable, loadsTruncated: settings.loadsTruncated))
+    }
+
+    /// The opening line must say what the manifest and the files before say.
+    private mutating func check(_ opening: SegmentOpening, _ line: Manifest.Line)
+        throws(LogReadError)
+    {
+        // The first file of a manifest begins where it says; any other where the one before ended.
+        let due = log.files.isEmpty ? line.firstLSN ?? opening.firstLSN : log.end
+        guard opening.firstLSN == due else {
+            throw corrupt(
+                line, 0, "segment begins at LSN \(opening.firstLSN) where \(due) is due")
+        }
+        guard opening.segment == line.sequence else {
+            throw corrupt(
+                line, 0, "segment \(opening.segment) where the manifest has \(line.sequence)")
+        }
+        let isFirst = !log.files.contains { $0.kind == .segment }
+        if manifest.history == nil && isFirst { log.history = opening.history }
+        guard opening.history == log.history else {
+            throw corrupt(line, 0, "segment of another history, \(opening.history)")
+        }
+        guard opening.milliseconds >= log.lastMilliseconds else {
+            throw corrupt(line, 0, "segment is older than the batch before it")
+        }
+        setFirstLSN(line, opening.firstLSN)
+    }
+
+    /// A manifest that Redis rewrote has lost what it said about segments of ours.
+    private mutating func setFirstLSN(_ line: Manifest.Line, _ lsn: LSN) {
+        for index in log.manifest.lines.indices where log.manifest.lines[index].name == line.name {
+            log.manifest.lines[index].firstLSN = lsn
+        }
+    }
+
+    private mutating func noteBytesAfterEnd(
+        _ line: Manifest.Line, _ file: any File, _ size: Int64
+    ) throws(LogReadError) {
+        guard let bytes = line.bytes else { return }
+        if size < bytes {
+            throw corrupt(line, size, "the file ends here, the manifest says at \(bytes)")
+        }
+        let actual = try onDisk(try file.size())
+        if actual > bytes {
+            log.notices.append(
+                "\(line.name): \(actual - bytes) bytes after its sealed end are ignored")
+        }
+    }
+
+    private mutating func loadForeignTail(
+        _ line: Manifest.Line, _ file: any File, _ isNewest: Bool, from offset: Int64,
+        _ loaded: inout LoadedFile, _ apply: LogReader.Apply, _ progress: LogReader.Progress
+    ) throws(LogReadError) {
+        let first = log.end
+        unproven.append(at: offset, end: LSN(.max))
+        log.notices.append(
+            "\(line.name): plain commands after the last batch, at LSN \(first), are loaded")
+        try readPlain(
+            line, file, isNewest, from: offset, isSegment: true, beginsFile: loaded.batches == 0,
+            &loaded, apply, progress)
+    }
+
+    private mutating func loadPlain(
+        _ line: Manifest.Line, _ file: any File, _ isNewest: Bool, _ apply: LogReader.Apply,
+        _ progress: LogReader.Progress
+    ) throws(LogReadError) {
+        var loaded = LoadedFile(
+            name: line.name, kind: .plain, firstLSN: log.end, endLSN: log.end, bytes: 0,
+            batches: 0, firstMilliseconds: 0, lastMilliseconds: 0)
+        let start = Int64(snapshotBytes)
+        snapshotBytes = 0
+        log.database = 0
+        try readPlain(
+            line, file, isNewest, from: start, isSegment: false, beginsFile: true, &loaded, apply,
+            progress)
+        // A base stands for an LSN, which its commands don't count up to.
+        if line.type == .base, let lsn = line.firstLSN { log.end = lsn }
+    }
+
+    private mutating func readPlain(
+        _ line: Manifest.Line, _ file: any File, _ isNewest: Bool, from offset: Int64,
+        isSegment: Bool, beginsFile: Bool, _ loaded: inout LoadedFile, _ apply: LogReader.Apply,
+        _ progress: LogReader.Progress
+    ) throws(LogReadError) {
+        var reader = try onDisk(
+            try PlainReader(
+                file, bytes: line.bytes, from: offset, lsn: log.end,
+                milliseconds: log.lastMilliseconds, database: log.database))
+        var hasBegun = !beginsFile
+        var stop = ReadStop.end
+        reading: while true {
+            let database = reader.database
+            switch try onDisk(try reader.next()) {
+            case .records(let records, let at, let first):
+                try give(
+                    RecordBatch(
+                        records: records, firstLSN: first, milliseconds: reader.milliseconds,
+                        database: database, beginsFile: !hasBegun),
+                    from: line, at: at, apply)
+                hasBegun = true
+                loaded.note(reader.milliseconds)
+                report(reader.offset - at, progress)
+            case .end:
+                stop = isSegment ? .foreignEnd : .end
+                break reading
+            case .zeros:
+                stop = .zeros
+                break reading
+            case .unfinished:
+                stop = .unfinished
+                break reading
+            case .garbage(let reason, let at):
+                throw corrupt(line, at, reason)
+            }
+        }
+        log.end = reader.lsn
+        log.database = reader.database
+        log.lastMilliseconds = reader.milliseconds
+        loaded.endLSN = reader.lsn
+        loaded.bytes = stop == .end || stop == .foreignEnd ? reader.window.size : reader.offset
+        let durable = line.type == .base && line.firstLSN != nil ? LSN.zero : manifest.durable
+        try judge(
+            line, file, loaded,
+            TailFacts(
+                isNewest: isNewest, isSegment: isSegment, stop: stop, stopLSN: reader.lsn,
+                durable: durable, loadsTruncated: settings.loadsTruncated))
+    }
+
+    private mutating func give(
+        _ batch: RecordBatch, from line: Manifest.Line, at offset: Int64, _ apply: LogReader.Apply
+    ) throws(LogReadError) {
+        recordBytes += UInt64(batch.records.count)
+        do {
+            try apply(batch)
+        } catch {
+            let fault = error as? RecordFault
+            let inside = max(0, fault?.offset ?? 0)
+            throw .corrupt(
+                folder: folder.path, file: path(of: line), offset: offset + Int64(inside),
+                lsn: batch.firstLSN.advanced(by: inside),
+                reason: fault?.reason ?? String(describing: error))
+        }
+    }
+
+    private mutating func report(_ bytes: Int64, _ progress: LogReader.Progress) {
+        loadedBytes += bytes
+        if loadedBytes - reportedBytes >= 1 << 20 {
+            reportedBytes = loadedBytes
+            progress(loadedBytes, bytesToLoad)
+        }
+    }
+
+    // MARK: - Judge
+
+    private mutating func judge(
+        _ line: Manifest.Line, _ file: any File, _ loaded: LoadedFile, _ facts: TailFacts
+    ) throws(LogReadError) {
+        switch TailVerdict(facts) {
+        case .clean: break
+        case .trimZeros: log.notices.append("\(line.name): preallocated zeros are taken off")
+        case .cut:
+            var window = try onDisk(try FileWindow(file, bytes: line.bytes))
+            let bytes = try onDisk(try window.endOfData(from: loaded.bytes)) - loaded.bytes
+            let reason =
+                switch facts.stop {
+                case .bad(let reason): reason
+                case .zeros: "zeros"
+                default: "an unfinished command or transaction"
+                }
+            log.cut = CutTail(
+                file: line.name, offset: loaded.bytes, bytes: bytes, lsn: facts.stopLSN,
+                reason: reason,
+                sideFile: bytes > 0 ? folder.sideFileName(line.name, cutAt: facts.stopLSN) : nil)
+        case .refuseUnfinished(let reason):
+            throw .unfinished(
+                file: path(of: line), offset: loaded.bytes, lsn: facts.stopLSN, reason: reason)
+        case .corruption(let reason):
+            throw corrupt(line, loaded.bytes, reason, lsn: facts.stopLSN)
+        }
+        log.files.append(loaded)
+    }
+
+    private func corrupt(
+        _ line: Manifest.Line, _ offset: Int64, _ reason: String, lsn: LSN? = nil
+    ) -> LogReadError {
+        .corrupt(
+            folder: folder.path, file: path(of: line), offset: offset, lsn: lsn ?? log.end,
+            reason: reason)
+    }
+
+    // MARK: - Settle
+
+    /// Brings the disk to what was recovered: the cut bytes aside first, then each file that may be
+    /// unsynced exact and durable. A crash in between leaves what the next recovery cuts again.
+    private mutating func settle() throws(LogReadError) {
+        if !isInspection {
+            try onDisk(try keepAside())
+            try onDisk(try makeExact())
+            if importsSingleFile { try onDisk(try moveSingleFile()) }
+        }
+        log.nextSegment = max(log.nextSegment, manifest.sequenceMax + 1)
+        // A segment without its opening line is as if it had not been begun: it is begun again.
+        if let newest = log.files.last, newest.kind == .segment, newest.bytes == 0,
+            let line = manifest.loaded.last
+        {
+            log.manifest.lines.removeAll { $0.name == newest.name }
+            log.files.removeLast()
+            if line.name == folder.segmentName(line.sequence) { log.nextSegment = line.sequence }
+        }
+    }
+
+    private func keepAside() throws(SystemError) {
+        guard let cut = log.cut, let sideFile = cut.sideFile else { return }
+        let name = importsSingleFile ? folder.singleFilePath : folder.path(of: cut.file)
+        let from = try disk.open(name, .read)
+        defer { from.close() }
+        let to = try disk.open(folder.path(of: sideFile), .createOrTruncate)
+        defer { to.close() }
+        var window = try FileWindow(from, bytes: cut.offset + cut.bytes)
+        var offset = cut.offset
+        while offset < window.size {
+            let part = try window.bytes(from: offset)
+            try to.writeAll(part, at: offset - cut.offset)
+            offset += Int64(part.count)
+        }
+        try to.sync()
+        try disk.syncFolder(folder.path)
+    }
+
+    private func makeExact() throws(SystemError) {
+        for (index, loaded) in log.files.enumerated() {
+            let isNewest = index == log.files.count - 1
+            // Sealing synced our older segments; nobody knows what Redis synced.
+            if !isNewest && loaded.kind == .segment { continue }
+            let name = importsSingleFile ? folder.singleFilePath : folder.path(of: loaded.name)
+            let file = try disk.open(name, .readWrite)
+            defer { file.close() }
+            if isNewest, try file.size() > loaded.bytes { try file.truncate(to: loaded.bytes) }
+            if loaded.kind == .segment {
+                try file.rewrite(from: unproven.offset ?? loaded.bytes, to: loaded.bytes)
+            }
+            try file.sync()
+        }
+        // The names, too, may be younger than the last sync of the folder.
+        try disk.syncFolder(folder.path)
+    }
+
+    /// As Redis does it: the manifest first, so that a crash between the two steps is seen.
+    private func moveSingleFile() throws(SystemError) {
+        try log.manifest.swap(into: folder, on: disk)
+        try disk.rename(folder.singleFilePath, to: folder.path(of: folder.fileName))
+        try disk.syncFolder(folder.path)
+        try disk.syncFolder(folder.directory)
+    }
+
+    // MARK: - Disk
+
+    private mutating func takeLock() throws(LogReadError) {
+        if isInspection { return }
+        do throws(SystemError) {
+            lock = try disk.lock(folder.path)
+        } catch {
+            // EWOULDBLOCK
+            if error.errno == 11 { throw .locked(folder: folder.path) }
+            throw .system(error)
+        }
+    }
+
+    private mutating func makeFolder() throws(LogReadError) {
+        try onDisk(try disk.createFolder(folder.path))
+        try onDisk(try disk.syncFolder(folder.directory))
+        try takeLock()
+    }
+
+    private func kind(_ path: String) throws(LogReadError) -> FileKind? {
+        try onDisk(try disk.kind(of: path))
+    }
+
+    private func onDisk<T: ~Copyable>(_ call: @autoclosure () throws(SystemError) -> T)
+        throws(LogReadError) -> T
+    {
+        do throws(SystemError) { return try call() } catch { throw .system(error) }
+    }
+}
+
+/// Batches of the newest segment that nothing records as durable.
+///
+/// Reading a byte back doesn't prove that it is on the medium: a process that was killed after a failed
+/// sync leaves pages that look clean and were never written. So what nothing records as durable is
+/// written once more, in its place, before the sync that makes recovery's promise true.
+private struct UnprovenBatches {
+    private var batches: [(offset: Int64, end: LSN)] = []
+    private var first = 0
+    private var durable = LSN.zero
+
+    /// Where the first of them begins; nil if there is none.
+    var offset: Int64? { first < batches.count ? batches[first].offset : nil }
+
+    mutating func append(at offset: Int64, end: LSN) {
+        if end > durable { batches.append((offset, end)) }
+    }
+
+    mutating func note(durable lsn: LSN) {
+        durable = max(durable, lsn)
+        while first < batches.count && batches[first].end <= durable { first += 1 }
+        // What is durable is forgotten now and then, so that memory follows what isn't.
+        if first > 1024 && first * 2 > batches.count {
+            batches.removeFirst(first)
+            first = 0
+        }
+    }
+}
+
+extension File {
+    /// Writes the bytes of a range once more, as they are read.
+    fileprivate func rewrite(from start: Int64, to end: Int64) throws(SystemError) {
+        var window = try FileWindow(self, bytes: end)
+        var offset = start
+        while offset < window.size {
+            let part = try window.bytes(from: offset)
+            try writeAll(part, at: offset)
+            offset += Int64(part.count)
+        }
+    }
+}
+
+extension LoadedFile {
+    fileprivate mutating func note(_ milliseconds: Int64) {
+        if batches == 0 { firstMilliseconds = milliseconds }
+        lastMilliseconds = milliseconds
+        batches += 1
+    }
+}
