@@ -89,6 +89,7 @@ struct CommandLoop: ~Copyable {
         submit()
         sendReplies()
         if !held.isEmpty { resumeHeld() }
+        if state.listenersToAdopt != nil { adoptListeners() }
         state.dispatcher.context.keyspace.freeRetired(limit: 256)
         let ended = Ticks.now()
         state.statistics.noteTurn(
@@ -692,13 +693,83 @@ struct CommandLoop: ~Copyable {
         }
     }
 
-    // MARK: The end
+    /// Takes over the listeners that CONFIG SET has opened.
+    private mutating func adoptListeners() {
+        guard let adopted = state.listenersToAdopt else { return }
+        state.listenersToAdopt = nil
+        for listener in listeners where !listener.isUnix {
+            poller.remove(listener.descriptor)
+            listener.close()
+        }
+        listeners = listeners.filter { $0.isUnix } + adopted
+        for (index, listener) in listeners.enumerated() {
+            poller.remove(listener.descriptor)
+            do throws(SystemError) {
+                try poller.add(
+                    listener.descriptor, token: Self.listenerToken | UInt64(index), .readable)
+            } catch {
+                state.diagnostics.warning("Can't listen at \(listener.name): \(error.reason)")
+            }
+        }
+    }
 
-    /// Sends what may still be sent and closes everything; the log has been closed before.
-    mutating func finish() {
+    // MARK: Start and end
+
+    /// Loads the log and opens it for writing; clients that come meanwhile are told that data is loading.
+    mutating func openLog(wake: @escaping @Sendable () -> Void) throws {
+        let configuration = state.configuration
+        let folder = LogFolder(
+            directory: configuration.dir, folderName: configuration.appenddirname,
+            fileName: configuration.appendfilename)
+        var settings = RecoverySettings(folder: folder, freshHistory: Startup.randomHistory())
+        settings.dumpName = configuration.text(.dbfilename)
+        settings.loadsTruncated = configuration.flag(.aofLoadTruncated)
+        settings.mayStartEmpty = configuration.flag(.allowEmptyStart)
+        let log = try load(settings)
+        let writer = try LogWriter.open(
+            log.opening(in: folder), settings: LogWriterSettings(configuration),
+            fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
+        state.attach(writer, log)
+    }
+
+    /// Recovery: every record of the log to the keyspace.
+    private mutating func load(_ settings: RecoverySettings) throws -> RecoveredLog {
+        var replayer = RecordReplayer()
+        state.beginLoading()
+        let now = state.clock.wallMilliseconds
+        let log = try LogReader.recover(settings, on: LinuxFileSystem()) { records in
+            try replayer.apply(records, to: &state.dispatcher, now: now)
+        } progress: { loaded, total in
+            state.advanceLoading(loaded: loaded, total: total)
+            serveWhileLoading()
+        }
+        state.endLoading(log, replayer)
+        return log
+    }
+
+    /// A short look at the sockets between two stretches of loading.
+    private mutating func serveWhileLoading() {
+        let ready = poller.wait(milliseconds: 0)
+        guard ready > 0 else { return }
+        for index in 0..<ready { handle(poller.event(at: index)) }
+        sendReplies()
+    }
+
+    /// The clean stop: no more commands, everything durable, then the replies that still may leave.
+    mutating func shutDown() throws {
+        state.diagnostics.notice("User requested shutdown...")
+        if let writer = state.durability.writer {
+            state.diagnostics.notice("Calling fsync() on the AOF file.")
+            submit()
+            try writer.close()
+        }
         sendReplies()
         for session in state.sessions.all { close(session) }
-        for listener in listeners { listener.close() }
+        for listener in listeners {
+            if listener.isUnix { state.diagnostics.notice("Removing the unix socket file.") }
+            listener.close()
+        }
+        state.diagnostics.notice("Redis is now ready to exit, bye bye...")
     }
 }
 

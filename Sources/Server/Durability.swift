@@ -6,6 +6,8 @@ struct Durability {
     /// Nil with `appendonly no`: effects go nowhere, and every reply may leave at once.
     let writer: LogWriter?
     var policy: SyncPolicy
+    /// Keeps other servers out of the folder while we live.
+    var lock: (any File)?
 
     /// Everything before this LSN is as safe as the policy promises: on stable storage in `always`, in the
     /// kernel's hands otherwise.

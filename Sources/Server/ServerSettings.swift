@@ -20,10 +20,7 @@ struct ServerSettings {
     var isActiveExpireOn = true
     var readsAreGated = true
 
-    var debugCommand = DebugAccess.no
-
-    /// `enable-debug-command`.
-    enum DebugAccess { case no, yes, local }
+    var debugCommand = Permission.no
 
     struct OutputLimits {
         var hard: Int

@@ -173,38 +173,42 @@ public struct Dispatcher: ~Copyable {
         return deleted
     }
 
+    /// What became of a record of the log.
+    public enum Replayed {
+        case applied
+        /// The command answered with an error and changed nothing.
+        case failed
+        /// No command on data that the table knows, with as many words as it takes.
+        case notOnData
+    }
+
     /// Runs one record of the log: no checks, no expiry, no logging.
     ///
-    /// - Returns: false if the record is no command on data that the table knows, or the command failed.
-    public mutating func replay(_ arguments: Arguments, at now: Int64) -> Bool {
-        guard let row = table.lookup(arguments[0]), handlers.isData(row) else { return false }
-        guard handlers.accepts(row, arguments.count) else { return false }
+    /// - Parameter row: from `prepare`; -1 if the name is unknown.
+    public mutating func replay(
+        row: Int, _ arguments: Arguments, keyHash: UInt64, at now: Int64
+    ) -> Replayed {
+        guard row >= 0 else { return .notOnData }
+        let facts = table.facts(at: row)
+        guard facts.isData, facts.accepts(arguments.count) else { return .notOnData }
         context.isReplaying = true
-        defer { context.isReplaying = false }
         context.now = now
-        let succeeded = run(row: row, arguments, keyHash: 0, canonical: ByteSlice())
+        let succeeded = run(row: row, arguments, keyHash: keyHash, canonical: ByteSlice())
+        context.isReplaying = false
         context.reply.buffer.removeAll()
-        return succeeded
+        return succeeded ? .applied : .failed
     }
 }
 
 /// The handlers of all rows, side by side.
 private struct HandlerList {
     private let handlers: [DataHandler?]
-    private let arities: [Int]
 
     init(_ table: CommandTable) {
         handlers = (0..<table.count).map { index in
             if case .data(let handler) = table.spec(at: index).handler { return handler }
             return nil
         }
-        arities = (0..<table.count).map { table.spec(at: $0).arity }
-    }
-
-    func isData(_ row: Int) -> Bool { handlers[row] != nil }
-
-    func accepts(_ row: Int, _ count: Int) -> Bool {
-        arities[row] >= 0 ? count == arities[row] : count >= -arities[row]
     }
 
     @inline(__always)
