@@ -47,7 +47,7 @@ struct WriteAndRecoverTests {
             stream = found
 
             let writer = try SteppedLogWriter(
-                recovered.opening(in: folder),
+                recovered, in: folder,
                 settings: .small([.always, .everysec, .no][Int(seed % 3)]),
                 fileSystem: disk, clock: clock)
             if seed % 4 == 0 { disk.setFaultRate(300) }
