@@ -1,5 +1,6 @@
 internal import Engine
 internal import HoldfastBytes
+internal import HoldfastPlatform
 internal import HoldfastRESP
 
 /// What becomes of a command before it runs.

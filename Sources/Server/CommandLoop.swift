@@ -45,16 +45,20 @@ struct CommandLoop: ~Copyable {
     init(
         poller: consuming Poller, listeners: [Listener], wakeUp: WakeUp, signals: Signals,
         state: consuming ServerState
-    ) throws(SystemError) {
+    ) {
         self.poller = poller
         self.listeners = listeners
         self.wakeUp = wakeUp
         self.signals = signals
         self.state = state
-        try self.poller.add(wakeUp.descriptor, token: Self.wakeToken, .readable)
-        try self.poller.add(signals.descriptor, token: Self.signalToken, .readable)
+    }
+
+    /// Begins to listen to everything but sessions; call it once, before `run`.
+    func register() throws(SystemError) {
+        try poller.add(wakeUp.descriptor, token: Self.wakeToken, .readable)
+        try poller.add(signals.descriptor, token: Self.signalToken, .readable)
         for (index, listener) in listeners.enumerated() {
-            try self.poller.add(
+            try poller.add(
                 listener.descriptor, token: Self.listenerToken | UInt64(index), .readable)
         }
     }
@@ -137,7 +141,7 @@ struct CommandLoop: ~Copyable {
             do throws(SystemError) {
                 accepted = try Socket.accept(listener.descriptor)
             } catch {
-                state.diagnostics.write(.warning, "Accepting client connection: \(error.reason)")
+                state.diagnostics.warning("Accepting client connection: \(error.reason)")
                 return
             }
             guard let (descriptor, address) = accepted else { return }
@@ -246,8 +250,7 @@ struct CommandLoop: ~Copyable {
         }
         if session.input.count > state.settings.queryBufferMax {
             state.statistics.queryBufferDisconnections += 1
-            state.diagnostics.write(
-                .warning,
+            state.diagnostics.warning(
                 "Closing client that reached max query buffer length: \(state.describe(session))")
             close(session)
         }
@@ -295,10 +298,9 @@ struct CommandLoop: ~Copyable {
             }
             if let failure {
                 state.reply.error("ERR Protocol error: \(failure.reason)")
-                state.noteError(replyAt: state.reply.buffer.count, text: "ERR")
-                state.diagnostics.write(
-                    .verbose,
-                    "Protocol error (\(failure.reason)) from client: \(state.describe(session)).")
+                state.statistics.errorReplies &+= 1
+                state.diagnostics.verbose(
+                "Protocol error (\(failure.reason)) from client: \(state.describe(session)).")
                 session.closesAfterReply = true
                 used = input.count
                 break
@@ -473,9 +475,8 @@ struct CommandLoop: ~Copyable {
     }
 
     private mutating func dropAttacker(_ session: Session) -> Bool {
-        state.diagnostics.write(
-            .warning,
-            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
+        state.diagnostics.warning(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
                 + "commands to the server. This is likely due to an attacker attempting to use Cross "
                 + "Protocol Scripting to compromise your instance. Connection aborted.")
         close(session)
@@ -645,8 +646,7 @@ struct CommandLoop: ~Copyable {
     private mutating func waitWritable(_ session: Session) {
         if isOverOutputLimit(session) {
             state.statistics.outputBufferDisconnections += 1
-            state.diagnostics.write(
-                .warning,
+            state.diagnostics.warning(
                 "Client \(state.describe(session)) scheduled to be closed ASAP for overcoming of "
                     + "output buffer limits.")
             return close(session)
@@ -687,7 +687,7 @@ struct CommandLoop: ~Copyable {
         guard limit > 0 else { return }
         for session in state.sessions.all
         where !session.isHeld && cron.second - session.lastActiveAt > limit {
-            state.diagnostics.write(.verbose, "Closing idle client")
+            state.diagnostics.verbose("Closing idle client")
             close(session)
         }
     }

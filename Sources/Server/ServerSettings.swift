@@ -20,6 +20,11 @@ struct ServerSettings {
     var isActiveExpireOn = true
     var readsAreGated = true
 
+    var debugCommand = DebugAccess.no
+
+    /// `enable-debug-command`.
+    enum DebugAccess { case no, yes, local }
+
     struct OutputLimits {
         var hard: Int
         var soft: Int

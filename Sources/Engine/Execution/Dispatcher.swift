@@ -1,7 +1,7 @@
 public import HoldfastBytes
 public import HoldfastRESP
-internal import Store
 public import Log
+internal import Store
 
 /// Runs commands on data: looks rows up, prepares groups of commands, calls handlers, and turns what changed
 /// into records.
@@ -68,6 +68,9 @@ public struct Dispatcher: ~Copyable {
         context.versionBefore = context.keyspace.version
         let firstKey = Int(facts.firstKey)
         context.firstKeyIndex = firstKey
+        if _slowPath(context.keyspace.recordsTouched), firstKey == 0, facts.flags.contains(.write) {
+            context.keyspace.watchedMarks = watches.marks
+        }
         if firstKey > 0 {
             context.firstKeyHash =
                 keyHash != 0 ? keyHash : context.keyspace.hash(arguments[firstKey])
@@ -111,8 +114,10 @@ public struct Dispatcher: ~Copyable {
     }
 
     private mutating func noteTouched() {
-        guard !context.keyspace.touched.isEmpty else { return }
+        let hasTouchedAll = context.keyspace.hasTouchedAll
+        guard hasTouchedAll || !context.keyspace.touched.isEmpty else { return }
         let end = context.log.appended
+        if hasTouchedAll, undurable.isOn { undurable.noteAll(until: end) }
         for mark in context.keyspace.touched {
             watches.touch(mark)
             if undurable.isOn { undurable.note(mark, until: end) }
@@ -138,7 +143,9 @@ public struct Dispatcher: ~Copyable {
         guard range.first > 0, range.isComplete else { return undurable.gateForAll }
         let last = range.last < 0 ? arguments.count + range.last : range.last
         var gate: LSN?
-        for index in stride(from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1)) {
+        for index in stride(
+            from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1))
+        {
             let mark = Keyspace.touchMark(
                 context.keyspace.hash(arguments[index]), database: database)
             if let lsn = undurable.gate(mark), lsn > gate ?? .zero { gate = lsn }
