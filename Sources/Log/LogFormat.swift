@@ -6,7 +6,7 @@ internal import HoldfastBytes
 //       appendonly.aof.manifest      which files are in force, in order
 //       appendonly.aof.1.incr.aof    segment 1, sealed: exact to the byte
 //       appendonly.aof.2.incr.aof    segment 2, open: may end in zeros
-//       holdfast.lock                held by the server that uses the folder
+//       holdfast.reserve             room kept for the tail when the disk is full
 //
 // A segment is an incremental file of Redis 7's multi-part AOF. What Redis doesn't know stands in lines
 // that begin with `#`, which it skips wherever a command may start:
@@ -45,6 +45,12 @@ internal import HoldfastBytes
 //                  after this line's end
 //     lsn        = the segment's first LSN. A line without it names a plain AOF file.
 //     bytes      = (optional) where the file ends for us; what follows in it never was acknowledged
+//
+// A segment whose write or sync failed is poisoned. The segment that takes its place begins at the last
+// durable LSN and gets all that was kept in memory since, is synced, and only then named by a manifest
+// that also ends the poisoned one there, by `bytes`. Since it holds batches before a manifest names it, it
+// has a name of its own kind, `appendonly.aof.3.heal.incr.aof`: found unlisted, it held nothing that was
+// acknowledged, whereas an ordinary segment with batches that no manifest lists means a lost manifest.
 //
 // A manifest with an `lsn` key but no valid first line is damaged. One with neither is Redis's own.
 

@@ -90,17 +90,6 @@ public struct RecoveredLog: Sendable {
 
     /// The bytes of all loaded files.
     public var totalBytes: Int64 { files.reduce(0) { $0 + $1.bytes } }
-
-    /// Where a writer goes on after `LogReader.recover`: always in a new segment.
-    public func opening(in folder: LogFolder) -> LogWriterOpening {
-        var opening = LogWriterOpening(
-            folder: folder, history: history, manifest: manifest, end: end, database: database,
-            milliseconds: lastMilliseconds, durable: end,
-            sealedBytes: Dictionary(
-                files.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first }))
-        opening.segmentMin = nextSegment
-        return opening
-    }
 }
 
 /// Recovery: from a log folder to its records, in order, and to the point where a writer goes on.
@@ -153,7 +142,6 @@ private struct Recovery {
     private var bytesToLoad: Int64 = 0
     private var reportedBytes: Int64 = 0
     private var recordBytes: UInt64 = 0
-    private var unproven = UnprovenBatches()
 
     init(_ settings: RecoverySettings, _ disk: any FileSystem, isInspection: Bool) {
         self.settings = settings
@@ -264,7 +252,12 @@ private struct Recovery {
         var reader = try SegmentReader(file)
         switch try reader.readOpening() {
         case .incomplete: return false
-        case .invalid: return try reader.window.endOfData(from: 0) > 0
+        case .invalid:
+            // A crash may also leave the line in pieces, the rest of it zeros.
+            let first = try reader.window.bytes(from: 0)[0]
+            let lineBytesMax = Int64(LogFormat.openingBytesMax + LogFormat.selectBytesMax)
+            if first != 0 && first != 0x23 { return true }
+            return try reader.window.endOfData(from: 0) > lineBytesMax
         case .line: break
         }
         switch try reader.next() {
@@ -369,8 +362,6 @@ private struct Recovery {
             log.end = opening.firstLSN
             log.database = opening.database
             stop = .end
-            unproven = UnprovenBatches()
-            unproven.note(durable: manifest.durable)
             var hasBegun = false
             reading: while true {
                 let database = reader.database
@@ -385,8 +376,6 @@ private struct Recovery {
                         from: line, at: offset + Int64(annotation.lineBytes), apply)
                     hasBegun = true
                     loaded.note(annotation.milliseconds)
-                    unproven.note(durable: annotation.durable)
-                    unproven.append(at: offset, end: annotation.endLSN)
                     report(reader.offset - offset, progress)
                 case .end: break reading
                 case .zeros:
@@ -476,7 +465,6 @@ private struct Recovery {
         _ loaded: inout LoadedFile, _ apply: LogReader.Apply, _ progress: LogReader.Progress
     ) throws(LogReadError) {
         let first = log.end
-        unproven.append(at: offset, end: LSN(.max))
         log.notices.append(
             "\(line.name): plain commands after the last batch, at LSN \(first), are loaded")
         try readPlain(
@@ -659,9 +647,13 @@ private struct Recovery {
             let name = importsSingleFile ? folder.singleFilePath : folder.path(of: loaded.name)
             let file = try disk.open(name, .readWrite)
             defer { file.close() }
-            if isNewest, try file.size() > loaded.bytes { try file.truncate(to: loaded.bytes) }
-            if loaded.kind == .segment {
-                try file.rewrite(from: unproven.offset ?? loaded.bytes, to: loaded.bytes)
+            if isNewest {
+                if loaded.kind == .segment {
+                    try UnsyncedTail.rewrite(
+                        file, durable: manifest.durable, upTo: loaded.bytes)
+                } else if try file.size() > loaded.bytes {
+                    try file.truncate(to: loaded.bytes)
+                }
             }
             try file.sync()
         }
@@ -704,47 +696,6 @@ private struct Recovery {
         throws(LogReadError) -> T
     {
         do throws(SystemError) { return try call() } catch { throw .system(error) }
-    }
-}
-
-/// Batches of the newest segment that nothing records as durable.
-///
-/// Reading a byte back doesn't prove that it is on the medium: a process that was killed after a failed
-/// sync leaves pages that look clean and were never written. So what nothing records as durable is
-/// written once more, in its place, before the sync that makes recovery's promise true.
-private struct UnprovenBatches {
-    private var batches: [(offset: Int64, end: LSN)] = []
-    private var first = 0
-    private var durable = LSN.zero
-
-    /// Where the first of them begins; nil if there is none.
-    var offset: Int64? { first < batches.count ? batches[first].offset : nil }
-
-    mutating func append(at offset: Int64, end: LSN) {
-        if end > durable { batches.append((offset, end)) }
-    }
-
-    mutating func note(durable lsn: LSN) {
-        durable = max(durable, lsn)
-        while first < batches.count && batches[first].end <= durable { first += 1 }
-        // What is durable is forgotten now and then, so that memory follows what isn't.
-        if first > 1024 && first * 2 > batches.count {
-            batches.removeFirst(first)
-            first = 0
-        }
-    }
-}
-
-extension File {
-    /// Writes the bytes of a range once more, as they are read.
-    fileprivate func rewrite(from start: Int64, to end: Int64) throws(SystemError) {
-        var window = try FileWindow(self, bytes: end)
-        var offset = start
-        while offset < window.size {
-            let part = try window.bytes(from: offset)
-            try writeAll(part, at: offset)
-            offset += Int64(part.count)
-        }
     }
 }
 

@@ -61,7 +61,8 @@ final class LogWriterCore {
     private var isProbing = false
     private var probedAt: UInt64 = 0
     private var hasWrittenSinceProbe = true
-    private var isSyncRequested = false
+    /// Somebody waits for this to be durable.
+    private var syncRequested = LSN.zero
     private var wasSlowBesideSync = false
 
     private var lastMilliseconds: Int64
@@ -71,7 +72,8 @@ final class LogWriterCore {
     private var closeError: SystemError?
 
     private(set) var figures = LogWriterFigures()
-    private var sealedSizes: [(name: String, number: UInt64, end: LSN, bytes: Int64)]
+    private var sealed: [LogWriterStart.Sealed]
+    private let baseBytes: Int64
 
     private static let retryNanosecondsMin: UInt64 = 100_000_000
     private static let retryNanosecondsMax: UInt64 = 1_000_000_000
@@ -95,7 +97,8 @@ final class LogWriterCore {
         nextNumber = start.nextNumber
         lastMilliseconds = start.milliseconds
         database = start.database
-        sealedSizes = start.sealed
+        sealed = start.sealed
+        baseBytes = start.baseBytes
         watermarks = Watermarks(start: start.segment.end)
     }
 
@@ -238,7 +241,7 @@ final class LogWriterCore {
         return SyncSchedule.Facts(
             queuedBytes: queuedBytes, unsyncedBytes: unsyncedBytes, oldestUnsyncedAt: oldest,
             oldestWrittenAt: writtenCount > 0 ? oldest : nil, isSyncRunning: syncing != nil,
-            isSyncRequested: isSyncRequested)
+            isSyncRequested: durable < syncRequested)
     }
 
     /// Whether new writes must wait; asked by the command thread each turn.
@@ -270,7 +273,6 @@ final class LogWriterCore {
     }
 
     private func takeSync(now: UInt64) -> LogJob {
-        isSyncRequested = false
         wasSlowBesideSync = false
         // `segment.end` may be moving in a running write; what was written counts.
         let job = SyncJob(segment: segment, end: written, startedAt: now)
@@ -474,7 +476,7 @@ final class LogWriterCore {
     }
 
     private func take(_ made: SegmentWriter, manifest next: Manifest) {
-        sealedSizes.append((segment.name, segment.number, made.firstLSN, durableOffset))
+        sealed.append(.init(name: segment.name, end: made.firstLSN, bytes: durableOffset))
         segment = made
         manifest = next
         writtenOffset = made.offset
@@ -525,9 +527,7 @@ final class LogWriterCore {
     // MARK: Requests
 
     /// Asks for a sync of all that is appended by now; `durable` tells when it has come.
-    func requestSync() {
-        if durable < appended { isSyncRequested = true }
-    }
+    func requestSync() { syncRequested = appended }
 
     func beginClosing() { isClosing = true }
 
@@ -539,8 +539,8 @@ final class LogWriterCore {
     /// settings don't keep them.
     func retire(upTo lsn: LSN) {
         var kept: Int64 = 0
-        for entry in sealedSizes where entry.end <= lsn { kept += entry.bytes }
-        for entry in sealedSizes where entry.end <= lsn {
+        for entry in sealed where entry.end <= lsn { kept += entry.bytes }
+        for entry in sealed where entry.end <= lsn {
             if kept <= settings.retainBytes { break }
             kept -= entry.bytes
             if !retiring.contains(entry.name) { retiring.append(entry.name) }
@@ -564,7 +564,7 @@ final class LogWriterCore {
             return
         }
         manifest = job.manifest
-        sealedSizes.removeAll { job.names.contains($0.name) }
+        sealed.removeAll { job.names.contains($0.name) }
     }
 
     // MARK: Figures
@@ -583,9 +583,10 @@ final class LogWriterCore {
         report.isFailing = isFailing
         report.lastError = lastError
         report.growthAllowed = world.reserve.growthAllowed
-        report.currentBytes = sealedSizes.reduce(writtenOffset) { $0 + $1.bytes }
+        report.currentBytes = sealed.reduce(baseBytes + writtenOffset) { $0 + $1.bytes }
+        report.baseBytes = baseBytes
         report.segment = segment.number
-        report.segmentCount = sealedSizes.count + 1
+        report.segmentCount = sealed.count + 1
         report.figures = figures
         return report
     }

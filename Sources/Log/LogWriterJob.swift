@@ -30,8 +30,9 @@ enum LogJob {
 }
 
 extension LogJob {
-    /// Makes a new segment that holds `batches`, and syncs it. After an error nothing is left of it, so
-    /// that a full disk doesn't fill further with each attempt.
+    /// Makes a new segment that holds `batches`; its bytes and its name are durable at return, as they
+    /// must be before a manifest names it. After an error nothing is left of it, so that a full disk
+    /// doesn't fill further with each attempt.
     static func fill(
         _ opening: SegmentWriter.Opening, with batches: [Batch], _ world: LogWorld
     ) throws(SystemError) -> SegmentWriter {
@@ -43,6 +44,7 @@ extension LogJob {
                 do throws(SystemError) {
                     try made.append(batches, durable: opening.firstLSN)
                     try made.sync()
+                    try world.fileSystem.syncFolder(world.folder.path)
                 } catch {
                     made.close()
                     throw error

@@ -29,23 +29,11 @@ public struct LogWriterReport: Sendable {
     public var isFailing = false
     public var lastError: SystemError?
     public var growthAllowed = true
-    /// All segments of the manifest together, without preallocated zeros.
+    /// All files of the manifest together, without preallocated zeros (`aof_current_size`).
     public var currentBytes: Int64 = 0
+    /// `aof_base_size`.
+    public var baseBytes: Int64 = 0
     public var segment: UInt64 = 0
     public var segmentCount = 0
     public var figures = LogWriterFigures()
-}
-
-/// Where a log writer goes on.
-struct LogWriterStart {
-    /// Open, exact and durable.
-    var segment: SegmentWriter
-    var manifest: Manifest
-    var nextNumber: UInt64
-    /// The time of the last batch.
-    var milliseconds: Int64
-    /// The database selected at the end of the stream.
-    var database: Int
-    /// The segments before the open one.
-    var sealed: [(name: String, number: UInt64, end: LSN, bytes: Int64)]
 }

@@ -18,12 +18,12 @@ public final class SteppedLogWriter {
 
     /// As `LogWriter.open`.
     public init(
-        _ opening: LogWriterOpening, settings: LogWriterSettings, fileSystem: any FileSystem,
-        clock: any Clock
+        _ log: RecoveredLog, in folder: LogFolder, settings: LogWriterSettings,
+        fileSystem: any FileSystem, clock: any Clock
     ) throws(SystemError) {
-        world = LogWorld(opening, settings: settings, fileSystem: fileSystem, clock: clock)
+        world = LogWorld(log, folder, settings, fileSystem, clock)
         core = LogWriterCore(
-            settings: settings, world: world, start: try LogWriterStart(opening, world))
+            settings: settings, world: world, start: try LogWriterStart(log, world))
         watermarks = core.watermarks
     }
 

@@ -37,7 +37,7 @@ public struct SyncSchedule: Sendable {
         /// When the oldest written record that isn't durable was appended.
         public var oldestWrittenAt: UInt64?
         public var isSyncRunning: Bool
-        /// Somebody asked for a sync that has not begun yet.
+        /// Somebody waits for a record to be durable that isn't.
         public var isSyncRequested: Bool
 
         public init(

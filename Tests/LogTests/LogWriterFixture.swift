@@ -18,9 +18,10 @@ final class LogWriterFixture {
     init(_ settings: LogWriterSettings, disk: SimDisk = SimDisk()) throws {
         self.disk = disk
         disk.installFolder("data")
+        let log = try LogReader.recover(
+            RecoverySettings(folder: folder, freshHistory: history), on: disk, apply: { _ in })
         writer = try SteppedLogWriter(
-            LogWriterOpening(folder: folder, history: history), settings: settings,
-            fileSystem: disk, clock: clock)
+            log, in: folder, settings: settings, fileSystem: disk, clock: clock)
         buffer = LogBuffer(start: .zero)
     }
 

@@ -8,7 +8,8 @@ public import HoldfastPlatform
 /// and size stable, `syncFolder` the names in a folder. At `powerCut` each unsynced write survives
 /// whole, torn at 512-byte sectors, or not at all, in any order; each unsynced name change survives or
 /// not; then the system sees what was stable. A failed sync marks everything clean: what it lost
-/// is lost for good, while reads may go on to show it. One seed gives one history.
+/// is lost for good, while reads may go on to show it. Every handle of the file that was open then reports
+/// it once, as on Linux. One seed gives one history.
 ///
 /// Calls are counted; `faults` makes chosen calls fail, `powerFailsAt` makes one call and all after it
 /// fail until `powerCut`. Usable from several threads, one call at a time.
@@ -41,6 +42,9 @@ public final class SimDisk: FileSystem, @unchecked Sendable {
     /// Each counted call fails with this chance in 10,000, with a fault drawn at random.
     public func setFaultRate(_ perTenThousand: Int) { with { $0.faultRate = perTenThousand } }
 
+    /// Is told of every counted call and what became of it.
+    public func setTrace(_ trace: ((String) -> Void)?) { with { $0.trace = trace } }
+
     public func setQuota(_ bytes: Int?) { with { $0.quota = bytes } }
 
     /// The power fails during the call with this number: it has part of its effect or none.
@@ -55,6 +59,9 @@ public final class SimDisk: FileSystem, @unchecked Sendable {
 
     /// The process was killed and starts again: all that the kernel had is there.
     public func processKill() { with { $0.dropHandles() } }
+
+    /// How many failed syncs so far made even the running system lose what was written.
+    public var pageDrops: Int { with { $0.pageDrops } }
 
     /// The bytes that the running system sees at `path`.
     public func contents(_ path: String) -> [UInt8]? { with { $0.file(path)?.seen } }
@@ -119,12 +126,7 @@ public final class SimDisk: FileSystem, @unchecked Sendable {
             if state.locks.contains(path) {
                 throw SystemError(call: "flock", path: path, errno: EWOULDBLOCK)
             }
-            let inode: SimInode
-            if case .folder = state.live[path] {
-                inode = SimInode()
-            } else {
-                inode = try state.open(path, state.live[path] == nil ? .createNew : .readWrite)
-            }
+            let inode = try state.lockable(path)
             state.locks.insert(path)
             return (inode, state.generation)
         }
@@ -148,6 +150,7 @@ final class SimFile: File, @unchecked Sendable {
     let inode: SimInode
     let generation: Int
     let lock: Bool
+    private var reportedErrors: Int
 
     init(disk: SimDisk, path: String, inode: SimInode, generation: Int, lock: Bool) {
         self.disk = disk
@@ -155,6 +158,7 @@ final class SimFile: File, @unchecked Sendable {
         self.inode = inode
         self.generation = generation
         self.lock = lock
+        reportedErrors = disk.with { _ in inode.errors }
     }
 
     private func check(_ state: inout SimDiskState, _ call: String) throws(SystemError) {
@@ -201,7 +205,11 @@ final class SimFile: File, @unchecked Sendable {
     func sync() throws(SystemError) {
         try disk.with { state throws(SystemError) in
             try check(&state, "fdatasync")
+            defer { reportedErrors = inode.errors }
             try state.sync(inode, path)
+            if inode.errors != reportedErrors {
+                throw SystemError(call: "fdatasync", path: path, errno: 5)
+            }
         }
     }
 

@@ -14,6 +14,8 @@ final class SimInode {
     var stable: [UInt8] = []
     /// What a sync would make stable, in order.
     var unsynced: [Change] = []
+    /// Failed syncs so far; a handle reports those it hasn't seen.
+    var errors = 0
     /// Room that counts against the quota.
     var allocated = 0
 
@@ -61,7 +63,9 @@ struct SimDiskState {
     var locks: Set<String> = []
     var used = 0
     var generation = 0
+    var trace: ((String) -> Void)?
     var calls = 0
+    var pageDrops = 0
     var faults: [Int: SimFault] = [:]
     var faultRate = 0
     var powerFailsAt: Int?
@@ -88,10 +92,18 @@ struct SimDiskState {
         if isOff { throw SystemError(call: call, path: path, errno: EIO) }
     }
 
-    /// Counts a call; gives the fault it meets. `powerOff` was set if it is the last one.
+    /// Counts a call; gives the fault it meets, which is a power failure if `isOff` is set then.
     private mutating func meet(_ call: String, _ path: String) throws(SystemError) -> SimFault? {
         try checkPower(call, path)
         calls += 1
+        let fault = drawFault()
+        if let trace {
+            trace("\(calls): \(call) \(path)\(fault.map { " -> \($0)" } ?? "")")
+        }
+        return fault
+    }
+
+    private mutating func drawFault() -> SimFault? {
         if calls == powerFailsAt {
             isOff = true
             return .error(EIO)
@@ -132,6 +144,15 @@ struct SimDiskState {
             let inode = SimInode()
             setName(.set(path, .file(inode)), in: folder)
             return inode
+        }
+    }
+
+    /// What a lock on `path` opens: the folder itself, or a file that is made if missing.
+    mutating func lockable(_ path: String) throws(SystemError) -> SimInode {
+        switch live[path] {
+        case .folder: return SimInode()
+        case .file: return try open(path, .readWrite)
+        case nil: return try open(path, .createNew)
         }
     }
 
@@ -209,11 +230,10 @@ struct SimDiskState {
         }
         let changes = pendingNames.removeValue(forKey: path) ?? []
         if case .error(let errno) = fault {
-            // A journal keeps what it couldn't write; part of it may have got through.
-            pendingNames[path] = changes
-            if !isOff {
-                for change in changes where coin() { Self.apply(change, to: &stable) }
-            }
+            // A journal writes in order, and keeps what it couldn't write.
+            let through = isOff ? 0 : random.below(changes.count + 1)
+            for change in changes[..<through] { Self.apply(change, to: &stable) }
+            pendingNames[path] = Array(changes[through...])
             throw SystemError(call: "fsync", path: path, errno: errno)
         }
         for change in changes { Self.apply(change, to: &stable) }
@@ -284,11 +304,13 @@ struct SimDiskState {
     mutating func sync(_ inode: SimInode, _ path: String) throws(SystemError) {
         if case .error(let errno) = try meet("fdatasync", path) {
             if !isOff {
+                inode.errors += 1
                 for change in inode.unsynced where coin() {
                     SimInode.apply(change, to: &inode.stable)
                 }
                 inode.unsynced = []
                 if coin() {
+                    pageDrops += 1
                     inode.seen = inode.stable
                     account(inode, inode.seen.count)
                 }
