@@ -12,8 +12,7 @@ public import HoldfastBytes
 /// unit when its second record comes, so an LSN is final once `endUnit` has run (or the record was
 /// appended outside of any unit, which makes it a unit of its own).
 ///
-/// Lives on the command thread; `LogWriter.submit` takes the bytes at the end of the turn without
-/// copying them.
+/// Lives on the command thread; `LogWriter.submit` takes the bytes at the end of the turn.
 public struct LogBuffer: ~Copyable {
     @usableFromInline var bytes: ByteBuffer
     /// LSN of the first byte in the buffer.
@@ -141,12 +140,14 @@ public struct LogBuffer: ~Copyable {
 
     // MARK: Hand-over
 
-    /// Gives the bytes away in exchange for an empty buffer; the stream goes on after them.
-    mutating func swap(with empty: inout ByteBuffer) {
+    /// Memory beyond this isn't kept for the next turn.
+    private static let keptBytesMax = 1 << 20
+
+    /// Empties the buffer after its bytes were taken; the stream goes on after them.
+    mutating func taken() {
         precondition(!isInUnit && argumentsMissing == 0, "a batch never ends inside a unit")
-        precondition(empty.isEmpty, "the buffer in exchange must be empty")
         first = appended
         databaseBefore = database
-        Swift.swap(&bytes, &empty)
+        if bytes.capacity > Self.keptBytesMax { bytes.reset() } else { bytes.removeAll() }
     }
 }

@@ -56,8 +56,7 @@ public final class LogWriter: @unchecked Sendable {
 
     /// Takes the records of a turn as one batch; call at the end of each turn, also with nothing in it.
     ///
-    /// The records' memory is taken without a copy. On return the batch may be queued, written or
-    /// durable: see `watermarks`.
+    /// On return the buffer is empty and the batch may be queued, written or durable: see `watermarks`.
     /// - Parameter inlineAllowed: whether the turn may take as long as a sync. Only `always` asks; writing
     ///   without a sync is done here whenever the disk doesn't look stuck.
     public func submit(_ buffer: inout LogBuffer, inlineAllowed: Bool) {

@@ -126,14 +126,14 @@ final class LogWriterCore {
         if buffer.isEmpty { return }
         precondition(
             buffer.first == appended, "the buffer begins at \(buffer.first), not at \(appended)")
-        let batch = queue.takeEmpty()
-        batch.first = buffer.first
-        batch.databaseBefore = buffer.databaseBefore
-        batch.appendedAt = now
         // A wall clock that went back must not show in the log.
         lastMilliseconds = max(lastMilliseconds, world.clock.wallMilliseconds)
-        batch.milliseconds = lastMilliseconds
-        buffer.swap(with: &batch.bytes)
+        let kept = queue.keep(buffer.slice)
+        let batch = Batch(
+            block: kept.block, range: kept.range, first: buffer.first,
+            databaseBefore: buffer.databaseBefore, appendedAt: now,
+            milliseconds: lastMilliseconds)
+        buffer.taken()
         database = buffer.database
         queue.append(batch)
         queuedBytes += batch.count
@@ -468,6 +468,7 @@ final class LogWriterCore {
 
     private func finishProbe() -> Bool {
         isProbing = false
+        if !hasWrittenSinceProbe { queue.trim() }
         hasWrittenSinceProbe = false
         probedAt = world.now()
         let before = figures.growthWasAllowed

@@ -86,7 +86,7 @@ final class SegmentWriter: @unchecked Sendable {
             {
                 try writeScratch(&at)
             }
-            let records = batch.bytes.slice
+            let records = batch.records
             BatchEncoder.annotation(
                 into: &scratch, firstLSN: batch.first, records: records,
                 milliseconds: batch.milliseconds, durable: durable)

@@ -67,17 +67,43 @@ struct LogBufferTests {
             buffer.slice.text == "*3\r\n$9\r\nPEXPIREAT\r\n$3\r\nkey\r\n$5\r\n-1234\r\n")
     }
 
-    @Test("the hand-over swaps memory and the stream goes on")
+    @Test("after the hand-over the stream goes on")
     func handOver() {
         var buffer = LogBuffer(start: LSN(7))
         buffer.append(database: 5, verbatim: set)
         let end = buffer.appended
-        var other = ByteBuffer()
-        buffer.swap(with: &other)
-        #expect(other.slice.text == select(5) + set.text)
+        buffer.taken()
         #expect(buffer.isEmpty && buffer.appended == end && buffer.first == end)
         #expect(buffer.databaseBefore == 5)
         buffer.append(database: 5, verbatim: set)
         #expect(buffer.slice == set)
+    }
+
+    @Test("what is kept until it is durable is whole, whatever its size, and memory is used again")
+    func kept() {
+        var queue = BatchQueue()
+        var next = LSN.zero
+        var dropped = LSN.zero
+        for round in 0..<400 {
+            let size = [1, 300, 70_000, 600_000, 2_000_000][round % 17 % 5]
+            let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: round), count: size)
+            let kept = bytes.withSlice { queue.keep($0) }
+            let batch = Batch(
+                block: kept.block, range: kept.range, first: next, databaseBefore: 0,
+                appendedAt: 0, milliseconds: Int64(round))
+            queue.append(batch)
+            next = batch.end
+            if round % 9 == 8 {
+                dropped = queue[queue.count / 2].end
+                _ = queue.drop(upTo: dropped)
+            }
+            if round % 10 == 0 { queue.trim() }
+            for index in stride(from: 0, to: queue.count, by: 3) {
+                let batch = queue[index]
+                let expected = UInt8(truncatingIfNeeded: batch.milliseconds)
+                #expect(batch.records[0] == expected && batch.records[batch.count - 1] == expected)
+            }
+        }
+        #expect(queue.first?.first == dropped)
     }
 }
