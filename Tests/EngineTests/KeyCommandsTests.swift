@@ -96,7 +96,8 @@ struct KeyCommandsTests {
         ours.expireDue()
         for database in 0..<3 {
             try connection.command("SELECT", String(database))
-            _ = try connection.command(["EXISTS"] + (0..<6).map { "key\($0)" })
+            let all = (0..<6).map { "key\($0)" } + (0..<3).map { "num\($0)" }
+            _ = try connection.command(["EXISTS"] + all)
             let names = try connection.command("KEYS", "*").items?.compactMap(\.bytes) ?? []
             let state = ours.state(of: database)
             #expect(Set(names) == Set(state.keys), "seed \(seed), database \(database)")
