@@ -7,7 +7,7 @@ import Testing
 
 /// COMMAND's replies beside those of a stock redis-server 7.0. What 7.2 changed, and what we say in words
 /// of our own, is listed where it is left out.
-@Suite("COMMAND beside redis-server", .serialized, .enabled(if: StockServer.isInstalled))
+@Suite("COMMAND beside redis-server", .serialized, .enabled(if: StockReplies.isInstalled))
 struct StockCommandTests {
     static let table = TestedTable.table
     static let replies = CommandReplies(table)
@@ -25,7 +25,7 @@ struct StockCommandTests {
 
     @Test("COMMAND INFO says the same of every command that is built")
     func info() throws {
-        let stock = try StockServer.replies(to: Self.built.map { "COMMAND INFO \($0.name)" })
+        let stock = try StockReplies.replies(to: Self.built.map { "COMMAND INFO \($0.name)" })
         var differing: [String] = []
         for (spec, line) in zip(Self.built, stock) {
             let expected = try Self.parsed(line)
@@ -60,7 +60,7 @@ struct StockCommandTests {
 
     @Test("COMMAND DOCS has the same structure for every command that is built")
     func documentation() throws {
-        let stock = try StockServer.replies(to: Self.built.map { "COMMAND DOCS \($0.name)" })
+        let stock = try StockReplies.replies(to: Self.built.map { "COMMAND DOCS \($0.name)" })
         var differing: [String] = []
         for (spec, line) in zip(Self.built, stock) {
             let own = [UInt8](spec.name.utf8).withSlice { name in
@@ -140,7 +140,7 @@ struct StockCommandTests {
                 requests.append((spec, words))
             }
         }
-        let stock = try StockServer.replies(
+        let stock = try StockReplies.replies(
             to: requests.map { "COMMAND GETKEYSANDFLAGS " + $0.words.joined(separator: " ") })
         for ((spec, words), line) in zip(requests, stock) {
             let batch = CommandWords(words.map { $0 == "''" ? "" : $0 })
@@ -161,7 +161,7 @@ struct StockCommandTests {
             "nosuch a", "get a b", "ping", "ping a", "config get a", "object nosuch a", "config x",
             "set a", "mset a 1 b", "command getkeys get a", "object", "GET a",
         ]
-        let stock = try StockServer.replies(to: requests.map { "COMMAND GETKEYS \($0)" })
+        let stock = try StockReplies.replies(to: requests.map { "COMMAND GETKEYS \($0)" })
         for (request, line) in zip(requests, stock) where !line.contains("wrong number") {
             let words = CommandWords(request.split(separator: " ").map(String.init))
             let own = Self.json(words.with { Self.replies.keys($0, withFlags: false) })
@@ -210,7 +210,7 @@ struct StockCommandTests {
             "FILTERBY MODULE x", "FILTERBY x y", "FILTERBY PATTERN", "x",
         ]
         let names = Set(Self.built.map(\.name))
-        let stock = try StockServer.replies(to: filters.map { "COMMAND LIST \($0)" })
+        let stock = try StockReplies.replies(to: filters.map { "COMMAND LIST \($0)" })
         for (filter, line) in zip(filters, stock) {
             let words = CommandWords(filter.split(separator: " ").map(String.init))
             let own = Self.json(words.with { Self.replies.list($0) })

@@ -88,14 +88,23 @@ public final class StockServer {
     public func kill() {
         guard process.isRunning else { return }
         Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        waitUntilGone(seconds: 10)
     }
 
-    /// Asks for an orderly end and waits for it.
+    /// Lets the server shut down in order and waits until it is gone.
+    ///
+    /// By command, not SIGTERM: a child of a thread of Swift's pool may have inherited that signal as blocked.
     public func stop() {
         guard process.isRunning else { return }
-        Foundation.kill(process.processIdentifier, SIGTERM)
-        process.waitUntilExit()
+        if let connection = try? connect() { try? connection.send(Request.encode(["SHUTDOWN"])) }
+        waitUntilGone(seconds: 10)
+        kill()
+    }
+
+    /// `waitUntilExit` may miss the end of a process that another thread started.
+    private func waitUntilGone(seconds: Double) {
+        let start = Date()
+        while process.isRunning, Date().timeIntervalSince(start) < seconds { usleep(1_000) }
     }
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Asks a stock redis-server, started for the purpose on a unix socket in a temporary folder.
-struct StockServer {
+enum StockReplies {
     static let path = "/usr/bin/redis-server"
     static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: path) }
 
