@@ -1,12 +1,25 @@
 /// A seeded 64-bit hash for keys: multiply-and-fold rounds over 16 bytes at a time.
 ///
-/// The seed is drawn at start, so a client that chooses keys can't choose collisions. Equal bytes give
-/// equal hashes within a process only; nothing on disk depends on it.
-public struct ByteHash {
+/// The seed is drawn at start, so a client that chooses keys can't choose collisions. Both factors of every
+/// multiplication are masked with secrets: with a mask that is known, input that equals it makes the product
+/// zero whatever the other factor is, and as many colliding keys as one likes. Equal bytes give equal hashes
+/// within a process only; nothing on disk depends on it.
+public struct ByteHash: Sendable {
     @usableFromInline let seed: UInt64
+    @usableFromInline let mask: UInt64
 
-    @inlinable
-    public init(seed: UInt64) { self.seed = seed ^ 0x2d35_8dcc_aa6c_78a5 }
+    public init(seed: UInt64) {
+        var state = seed
+        func draw() -> UInt64 {
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+            return mixed ^ (mixed >> 31)
+        }
+        self.seed = draw()
+        mask = draw()
+    }
 
     @inlinable
     static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
@@ -45,15 +58,16 @@ public struct ByteHash {
             while count - offset > 16 {
                 unsafe state = Self.fold(
                     base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                        ^ 0x8bb8_4b93_962e_acc9,
+                        ^ mask,
                     base.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self) ^ state)
                 offset += 16
             }
             unsafe first = base.loadUnaligned(fromByteOffset: count - 16, as: UInt64.self)
             unsafe second = base.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
         }
-        let mixed = (first ^ 0x8bb8_4b93_962e_acc9).multipliedFullWidth(by: second ^ state)
+        let mixed = (first ^ mask).multipliedFullWidth(by: second ^ state)
         return Self.fold(
-            mixed.low ^ 0x4b33_a62e_d433_d4a3, mixed.high ^ UInt64(truncatingIfNeeded: count) ^ seed)
+            mixed.low ^ 0x4b33_a62e_d433_d4a3, mixed.high ^ UInt64(truncatingIfNeeded: count) ^ seed
+        )
     }
 }

@@ -43,6 +43,22 @@ public enum DecimalText {
         }
         return value < 0 ? digits + 1 : digits
     }
+
+    /// Writes `value` at the start of `digits` and returns how many bytes it takes.
+    @inlinable
+    public static func write(_ value: Int64, into digits: inout InlineArray<20, UInt8>) -> Int {
+        let size = length(value)
+        var magnitude = value.magnitude
+        var index = size
+        repeat {
+            index -= 1
+            let (quotient, digit) = magnitude.quotientAndRemainder(dividingBy: 10)
+            digits[index] = UInt8(truncatingIfNeeded: digit) &+ 48
+            magnitude = quotient
+        } while magnitude > 0
+        if value < 0 { digits[0] = 45 }
+        return size
+    }
 }
 
 extension ByteBuffer {
@@ -67,5 +83,13 @@ extension ByteBuffer {
             if value < 0 { unsafe target[0] = 45 }
             return size
         }
+    }
+
+    /// Appends `value` in decimal.
+    public mutating func append(unsigned value: UInt64) {
+        if let signed = Int64(exactly: value) { return append(decimal: signed) }
+        let (quotient, digit) = value.quotientAndRemainder(dividingBy: 10)
+        append(decimal: Int64(quotient))
+        append(UInt8(truncatingIfNeeded: digit) &+ 48)
     }
 }

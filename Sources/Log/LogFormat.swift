@@ -7,7 +7,6 @@ internal import HoldfastBytes
 //       appendonly.aof.1.incr.aof    segment 1, sealed: exact to the byte
 //       appendonly.aof.2.incr.aof    segment 2, open: may end in zeros
 //       holdfast.reserve             room kept for the tail when the disk is full
-//       holdfast.lock                held by the server that uses the folder
 //
 // A segment is an incremental file of Redis 7's multi-part AOF. What Redis doesn't know stands in lines
 // that begin with `#`, which it skips wherever a command may start:

@@ -235,6 +235,8 @@ private struct Recovery {
             }
             if try onDisk(try holdsData(name)) { return true }
             log.notices.append("\(name) isn't in the manifest and holds no batch, ignored")
+        } else if folder.isHealingSegment(name) {
+            log.notices.append("\(name) isn't in the manifest (healing was interrupted), ignored")
         } else if folder.isBase(name) {
             if !isListing { return try onDisk(try holdsData(name)) }
             log.notices.append("\(name) isn't in the manifest, ignored")

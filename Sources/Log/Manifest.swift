@@ -1,5 +1,6 @@
 public import HoldfastBytes
 public import HoldfastPlatform
+internal import HoldfastRESP
 
 /// The file that names base and segments in force. Redis's grammar; our additions are described in
 /// LogFormat.swift.
@@ -251,9 +252,21 @@ extension Manifest {
         buffer.append(rest.slice)
     }
 
+    /// In quotes only if it couldn't stand without.
+    private static func append(name: ByteSlice, to buffer: inout ByteBuffer) {
+        for index in 0..<name.count {
+            let byte = name[index]
+            if byte <= 0x20 || byte >= 0x7f || byte == 0x22 || byte == 0x27 || byte == 0x5c {
+                buffer.append(quoted: name)
+                return
+            }
+        }
+        buffer.append(name)
+    }
+
     private static func append(_ line: Line, to buffer: inout ByteBuffer) {
         buffer.append("file ")
-        QuotedWords.append(line.name, to: &buffer)
+        line.name.withSlice { append(name: $0, to: &buffer) }
         buffer.append(" seq ")
         buffer.append(LSN(line.sequence))
         switch line.type {

@@ -49,7 +49,8 @@ enum TailVerdict: Equatable, Sendable {
     case corruption(String)
 
     init(_ facts: TailFacts) {
-        let lost = "\(facts.stopLSN) is where the whole batches end, but \(facts.durable) was durable"
+        let lost =
+            "\(facts.stopLSN) is where the whole batches end, but \(facts.durable) was durable"
         switch facts.stop {
         case .end, .foreignEnd:
             // An older file's end is held against the next one's first LSN instead.

@@ -1,5 +1,6 @@
 internal import Engine
 internal import HoldfastBytes
+internal import HoldfastPlatform
 internal import HoldfastRESP
 
 /// What becomes of a command before it runs.
@@ -94,11 +95,7 @@ extension ServerState {
     }
 
     private func allowsProtected(_ session: Session) -> Bool {
-        switch settings.debugCommand {
-        case .yes: true
-        case .local: session.address.isLocal
-        case .no: false
-        }
+        settings.debugCommand.allows(isLocal: session.address.isLocal)
     }
 
     private static let debugNotAllowed: CommandError = .text(

@@ -45,16 +45,20 @@ struct CommandLoop: ~Copyable {
     init(
         poller: consuming Poller, listeners: [Listener], wakeUp: WakeUp, signals: Signals,
         state: consuming ServerState
-    ) throws(SystemError) {
+    ) {
         self.poller = poller
         self.listeners = listeners
         self.wakeUp = wakeUp
         self.signals = signals
         self.state = state
-        try self.poller.add(wakeUp.descriptor, token: Self.wakeToken, .readable)
-        try self.poller.add(signals.descriptor, token: Self.signalToken, .readable)
+    }
+
+    /// Begins to listen to everything but sessions; call it once, before `run`.
+    func register() throws(SystemError) {
+        try poller.add(wakeUp.descriptor, token: Self.wakeToken, .readable)
+        try poller.add(signals.descriptor, token: Self.signalToken, .readable)
         for (index, listener) in listeners.enumerated() {
-            try self.poller.add(
+            try poller.add(
                 listener.descriptor, token: Self.listenerToken | UInt64(index), .readable)
         }
     }
@@ -85,6 +89,7 @@ struct CommandLoop: ~Copyable {
         submit()
         sendReplies()
         if !held.isEmpty { resumeHeld() }
+        if state.listenersToAdopt != nil { adoptListeners() }
         state.dispatcher.context.keyspace.freeRetired(limit: 256)
         let ended = Ticks.now()
         state.statistics.noteTurn(
@@ -137,7 +142,7 @@ struct CommandLoop: ~Copyable {
             do throws(SystemError) {
                 accepted = try Socket.accept(listener.descriptor)
             } catch {
-                state.diagnostics.write(.warning, "Accepting client connection: \(error.reason)")
+                state.diagnostics.warning("Accepting client connection: \(error.reason)")
                 return
             }
             guard let (descriptor, address) = accepted else { return }
@@ -246,8 +251,7 @@ struct CommandLoop: ~Copyable {
         }
         if session.input.count > state.settings.queryBufferMax {
             state.statistics.queryBufferDisconnections += 1
-            state.diagnostics.write(
-                .warning,
+            state.diagnostics.warning(
                 "Closing client that reached max query buffer length: \(state.describe(session))")
             close(session)
         }
@@ -295,10 +299,9 @@ struct CommandLoop: ~Copyable {
             }
             if let failure {
                 state.reply.error("ERR Protocol error: \(failure.reason)")
-                state.noteError(replyAt: state.reply.buffer.count, text: "ERR")
-                state.diagnostics.write(
-                    .verbose,
-                    "Protocol error (\(failure.reason)) from client: \(state.describe(session)).")
+                state.statistics.errorReplies &+= 1
+                state.diagnostics.verbose(
+                "Protocol error (\(failure.reason)) from client: \(state.describe(session)).")
                 session.closesAfterReply = true
                 used = input.count
                 break
@@ -473,9 +476,8 @@ struct CommandLoop: ~Copyable {
     }
 
     private mutating func dropAttacker(_ session: Session) -> Bool {
-        state.diagnostics.write(
-            .warning,
-            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
+        state.diagnostics.warning(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
                 + "commands to the server. This is likely due to an attacker attempting to use Cross "
                 + "Protocol Scripting to compromise your instance. Connection aborted.")
         close(session)
@@ -645,8 +647,7 @@ struct CommandLoop: ~Copyable {
     private mutating func waitWritable(_ session: Session) {
         if isOverOutputLimit(session) {
             state.statistics.outputBufferDisconnections += 1
-            state.diagnostics.write(
-                .warning,
+            state.diagnostics.warning(
                 "Client \(state.describe(session)) scheduled to be closed ASAP for overcoming of "
                     + "output buffer limits.")
             return close(session)
@@ -687,18 +688,88 @@ struct CommandLoop: ~Copyable {
         guard limit > 0 else { return }
         for session in state.sessions.all
         where !session.isHeld && cron.second - session.lastActiveAt > limit {
-            state.diagnostics.write(.verbose, "Closing idle client")
+            state.diagnostics.verbose("Closing idle client")
             close(session)
         }
     }
 
-    // MARK: The end
+    /// Takes over the listeners that CONFIG SET has opened.
+    private mutating func adoptListeners() {
+        guard let adopted = state.listenersToAdopt else { return }
+        state.listenersToAdopt = nil
+        for listener in listeners where !listener.isUnix {
+            poller.remove(listener.descriptor)
+            listener.close()
+        }
+        listeners = listeners.filter { $0.isUnix } + adopted
+        for (index, listener) in listeners.enumerated() {
+            poller.remove(listener.descriptor)
+            do throws(SystemError) {
+                try poller.add(
+                    listener.descriptor, token: Self.listenerToken | UInt64(index), .readable)
+            } catch {
+                state.diagnostics.warning("Can't listen at \(listener.name): \(error.reason)")
+            }
+        }
+    }
 
-    /// Sends what may still be sent and closes everything; the log has been closed before.
-    mutating func finish() {
+    // MARK: Start and end
+
+    /// Loads the log and opens it for writing; clients that come meanwhile are told that data is loading.
+    mutating func openLog(wake: @escaping @Sendable () -> Void) throws {
+        let configuration = state.configuration
+        let folder = LogFolder(
+            directory: configuration.dir, folderName: configuration.appenddirname,
+            fileName: configuration.appendfilename)
+        var settings = RecoverySettings(folder: folder, freshHistory: Startup.randomHistory())
+        settings.dumpName = configuration.text(.dbfilename)
+        settings.loadsTruncated = configuration.flag(.aofLoadTruncated)
+        settings.mayStartEmpty = configuration.flag(.allowEmptyStart)
+        let log = try load(settings)
+        let writer = try LogWriter.open(
+            log.opening(in: folder), settings: LogWriterSettings(configuration),
+            fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
+        state.attach(writer, log)
+    }
+
+    /// Recovery: every record of the log to the keyspace.
+    private mutating func load(_ settings: RecoverySettings) throws -> RecoveredLog {
+        var replayer = RecordReplayer()
+        state.beginLoading()
+        let now = state.clock.wallMilliseconds
+        let log = try LogReader.recover(settings, on: LinuxFileSystem()) { records in
+            try replayer.apply(records, to: &state.dispatcher, now: now)
+        } progress: { loaded, total in
+            state.advanceLoading(loaded: loaded, total: total)
+            serveWhileLoading()
+        }
+        state.endLoading(log, replayer)
+        return log
+    }
+
+    /// A short look at the sockets between two stretches of loading.
+    private mutating func serveWhileLoading() {
+        let ready = poller.wait(milliseconds: 0)
+        guard ready > 0 else { return }
+        for index in 0..<ready { handle(poller.event(at: index)) }
+        sendReplies()
+    }
+
+    /// The clean stop: no more commands, everything durable, then the replies that still may leave.
+    mutating func shutDown() throws {
+        state.diagnostics.notice("User requested shutdown...")
+        if let writer = state.durability.writer {
+            state.diagnostics.notice("Calling fsync() on the AOF file.")
+            submit()
+            try writer.close()
+        }
         sendReplies()
         for session in state.sessions.all { close(session) }
-        for listener in listeners { listener.close() }
+        for listener in listeners {
+            if listener.isUnix { state.diagnostics.notice("Removing the unix socket file.") }
+            listener.close()
+        }
+        state.diagnostics.notice("Redis is now ready to exit, bye bye...")
     }
 }
 

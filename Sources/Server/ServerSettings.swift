@@ -20,6 +20,8 @@ struct ServerSettings {
     var isActiveExpireOn = true
     var readsAreGated = true
 
+    var debugCommand = Permission.no
+
     struct OutputLimits {
         var hard: Int
         var soft: Int

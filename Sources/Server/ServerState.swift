@@ -23,10 +23,13 @@ struct ServerState: ~Copyable {
     var tickScale: Ticks.Scale
     var durability: Durability
     let handlers: [SessionHandler]
-    let identity: ServerIdentity
+    var identity: ServerIdentity
     let allocator: any AllocatorStatistics
     /// Sessions that a command has condemned; the loop closes them when the command is done.
     var doomed: [Session] = []
+    /// TCP listeners that take the place of those in use.
+    var listenersToAdopt: [Listener]?
+    var loading = LoadingProgress()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.
@@ -86,7 +89,6 @@ struct ServerCondition {
     /// CLIENT PAUSE: until when (Unix ms), and whether for writes only.
     var pausedUntil: Int64 = 0
     var pausesWritesOnly = false
-    /// `requirepass` is set: new sessions must authenticate.
     var isShuttingDown = false
 
     /// Nothing does.

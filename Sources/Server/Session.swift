@@ -59,6 +59,13 @@ final class Session {
     var libraryVersion: [UInt8] = []
     var transaction: Transaction?
     var watcher: WatchTable.Watcher?
+    /// Watched keys that will expire: doing so breaks the transaction, deleted by then or not.
+    var watchedDeadlines: [WatchedKey] = []
+
+    struct WatchedKey {
+        var key: [UInt8]
+        var database: Int
+    }
     var hasNoEvict = false
     var hasNoTouch = false
     var lastRow = -1

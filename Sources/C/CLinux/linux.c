@@ -55,6 +55,21 @@ int hf_next_signal(int descriptor) {
     return read(descriptor, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
+int hf_daemonize(void) {
+    pid_t child = fork();
+    if (child < 0) return -1;
+    if (child > 0) _exit(0);
+    setsid();
+    int null = open("/dev/null", O_RDWR);
+    if (null >= 0) {
+        dup2(null, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+        if (null > 2) close(null);
+    }
+    return 0;
+}
+
 size_t hf_allocated_bytes(const void *block) { return malloc_usable_size((void *)block); }
 
 void hf_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

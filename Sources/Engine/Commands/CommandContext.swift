@@ -13,7 +13,9 @@ public struct CommandContext: ~Copyable {
     public var keyspace: Keyspace
     public var log: LogBuffer
     public var reply = ReplyWriter()
-    public var limits = EngineLimits()
+    public var limits = EngineLimits() {
+        didSet { keyspace.keepsAccess = limits.countsAccesses }
+    }
     public var statistics = EngineStatistics()
     public var random: PRNG
 
@@ -28,10 +30,12 @@ public struct CommandContext: ~Copyable {
     public var database = 0
     /// Unix ms, the same for a whole unit (a command, a transaction): what expires does so between units.
     public internal(set) var now: Int64 = 0
+    /// Microseconds within `now`'s millisecond, for TIME; the loop may set it with each reading of its clock.
+    public var microsecond: Int64 = 0
     /// The command comes from the log: nothing expires, and nothing is logged again.
     public internal(set) var isReplaying = false
-    /// Inside EXEC.
-    public internal(set) var isInTransaction = false
+    /// False with `appendonly no`: there is nobody to read what would be logged.
+    public var logsEffects = true
     /// The request as it came, when it can go into the log as it stands.
     var canonical = ByteSlice()
     /// The handler logged its effect itself, or said that there is none.
@@ -67,6 +71,17 @@ public struct CommandContext: ~Copyable {
         return entry
     }
 
+    /// As `lookup`, for a command that looks at the key and not at its value: not an access.
+    @inline(__always)
+    public mutating func lookupUntouched(_ key: HashedKey) -> Entry? {
+        guard let entry = live(key, database) else {
+            statistics.keyspaceMisses &+= 1
+            return nil
+        }
+        statistics.keyspaceHits &+= 1
+        return entry
+    }
+
     /// The key's entry for a command that writes, or for a look that should leave no trace in statistics.
     @inline(__always)
     public mutating func lookupForWrite(_ key: HashedKey) -> Entry? { live(key, database) }
@@ -85,7 +100,9 @@ public struct CommandContext: ~Copyable {
     /// Notes the access in what OBJECT IDLETIME and FREQ show, unless the client asked for no touching.
     @inline(__always)
     public func touch(_ entry: Entry) {
-        if limits.tracksAccess { entry.access = AccessClock.touched(entry.access, keyspace.accessNow, limits) }
+        if limits.tracksAccess {
+            entry.access = AccessClock.touched(entry.access, keyspace.accessNow, limits)
+        }
     }
 
     /// Deletes a key whose deadline has passed and logs the deletion.
@@ -134,6 +151,10 @@ public struct CommandContext: ~Copyable {
     /// Argument `index` as the number of a database.
     public func databaseNumber(at index: Int) throws(CommandError) -> Int {
         let value = try integer(at: index)
+        guard value >= Int32.min, value <= Int32.max else {
+            throw .text(
+                "ERR value is out of range, value must between -2147483648 and 2147483647")
+        }
         guard value >= 0, value < Int64(keyspace.databaseCount) else { throw .databaseOutOfRange }
         return Int(value)
     }
@@ -146,7 +167,7 @@ public struct CommandContext: ~Copyable {
     /// Logs the command as it came although no key changed.
     public mutating func logVerbatim() {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         if !canonical.isEmpty {
             log.append(database: database, verbatim: canonical)
         } else {
@@ -161,7 +182,7 @@ public struct CommandContext: ~Copyable {
     /// Logs `name key`.
     public mutating func logInstead(_ name: StaticString, _ key: ByteSlice) {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: 2)
         log.append(argument: name)
         log.append(argument: key)
@@ -170,7 +191,7 @@ public struct CommandContext: ~Copyable {
     /// Logs `name key number`, for example `PEXPIREAT k 1700000000000`.
     public mutating func logInstead(_ name: StaticString, _ key: ByteSlice, _ number: Int64) {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: 3)
         log.append(argument: name)
         log.append(argument: key)
@@ -180,7 +201,7 @@ public struct CommandContext: ~Copyable {
     /// Logs `name` with all of `words`.
     public mutating func logInstead(_ name: StaticString, words: [ByteSlice]) {
         isLogged = true
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: words.count + 1)
         log.append(argument: name)
         for word in words { log.append(argument: word) }
@@ -188,7 +209,7 @@ public struct CommandContext: ~Copyable {
 
     /// Logs the deletion of a key that expired or was evicted, besides whatever the command itself logs.
     mutating func logDeletion(of key: ByteSlice, _ database: Int, lazily: Bool) {
-        guard !isReplaying else { return }
+        guard logsEffects, !isReplaying else { return }
         log.beginRecord(database: database, argumentCount: 2)
         log.append(argument: lazily ? "UNLINK" : "DEL")
         log.append(argument: key)

@@ -16,6 +16,7 @@ public enum CommandError: Error {
         "ERR value is out of range, must be positive")
     public static let noSuchKey: CommandError = .text("ERR no such key")
     public static let indexOutOfRange: CommandError = .text("ERR index out of range")
+    public static let offsetOutOfRange: CommandError = .text("ERR offset is out of range")
     public static let databaseOutOfRange: CommandError = .text("ERR DB index is out of range")
     public static let sameObject: CommandError = .text(
         "ERR source and destination objects are the same")

@@ -23,6 +23,8 @@ public struct CommandSpec: Sendable {
     public let subcommands: [CommandSpec]
     /// What COMMAND shows of the keys when they are one plain range.
     public let legacyKeys: LegacyKeyRange
+    /// For the few commands whose key specifications don't tell everything.
+    let searchByHand: KeySearchByHand?
 
     /// - Parameters:
     ///   - acl: categories in place of the one that the group stands for; flags add theirs either way.
@@ -45,6 +47,7 @@ public struct CommandSpec: Sendable {
         self.handler = handler
         self.subcommands = subcommands
         self.legacyKeys = legacy
+        self.searchByHand = KeySearchByHand(commandName: name)
     }
 
     /// The last part of the name: `get` of `config|get`.

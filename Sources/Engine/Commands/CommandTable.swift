@@ -20,7 +20,8 @@ public struct CommandTable: Sendable {
         public let flags: CommandFlags
         /// As `CommandSpec.arity`.
         public let arity: Int16
-        /// As `LegacyKeyRange`; 0 if there is none.
+        /// As `LegacyKeyRange`; 0 if there is none, if it is no real key, or if the arity doesn't promise
+        /// that it is there.
         public let firstKey: Int16
         public let lastKey: Int16
         public let keyStep: Int16
@@ -143,7 +144,8 @@ public struct CommandTable: Sendable {
     private mutating func add(_ row: CommandSpec, container: Int) -> Int {
         let index = specs.count
         specs.append(row)
-        let keys = row.legacyKeys
+        let isCertain = row.hasKeys && row.legacyKeys.first < abs(row.arity)
+        let keys = isCertain ? row.legacyKeys : LegacyKeyRange()
         facts.append(
             CommandFacts(
                 flags: row.flags, arity: Int16(row.arity), firstKey: Int16(keys.first),

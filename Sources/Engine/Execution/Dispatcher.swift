@@ -1,7 +1,7 @@
 public import HoldfastBytes
 public import HoldfastRESP
-internal import Store
 public import Log
+internal import Store
 
 /// Runs commands on data: looks rows up, prepares groups of commands, calls handlers, and turns what changed
 /// into records.
@@ -68,6 +68,9 @@ public struct Dispatcher: ~Copyable {
         context.versionBefore = context.keyspace.version
         let firstKey = Int(facts.firstKey)
         context.firstKeyIndex = firstKey
+        if _slowPath(context.keyspace.recordsTouched), firstKey == 0, facts.flags.contains(.write) {
+            context.keyspace.watchedMarks = watches.marks
+        }
         if firstKey > 0 {
             context.firstKeyHash =
                 keyHash != 0 ? keyHash : context.keyspace.hash(arguments[firstKey])
@@ -111,8 +114,10 @@ public struct Dispatcher: ~Copyable {
     }
 
     private mutating func noteTouched() {
-        guard !context.keyspace.touched.isEmpty else { return }
+        let hasTouchedAll = context.keyspace.hasTouchedAll
+        guard hasTouchedAll || !context.keyspace.touched.isEmpty else { return }
         let end = context.log.appended
+        if hasTouchedAll, undurable.isOn { undurable.noteAll(until: end) }
         for mark in context.keyspace.touched {
             watches.touch(mark)
             if undurable.isOn { undurable.note(mark, until: end) }
@@ -138,7 +143,9 @@ public struct Dispatcher: ~Copyable {
         guard range.first > 0, range.isComplete else { return undurable.gateForAll }
         let last = range.last < 0 ? arguments.count + range.last : range.last
         var gate: LSN?
-        for index in stride(from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1)) {
+        for index in stride(
+            from: range.first, through: min(last, arguments.count - 1), by: max(range.step, 1))
+        {
             let mark = Keyspace.touchMark(
                 context.keyspace.hash(arguments[index]), database: database)
             if let lsn = undurable.gate(mark), lsn > gate ?? .zero { gate = lsn }
@@ -166,38 +173,42 @@ public struct Dispatcher: ~Copyable {
         return deleted
     }
 
+    /// What became of a record of the log.
+    public enum Replayed {
+        case applied
+        /// The command answered with an error and changed nothing.
+        case failed
+        /// No command on data that the table knows, with as many words as it takes.
+        case notOnData
+    }
+
     /// Runs one record of the log: no checks, no expiry, no logging.
     ///
-    /// - Returns: false if the record is no command on data that the table knows, or the command failed.
-    public mutating func replay(_ arguments: Arguments, at now: Int64) -> Bool {
-        guard let row = table.lookup(arguments[0]), handlers.isData(row) else { return false }
-        guard handlers.accepts(row, arguments.count) else { return false }
+    /// - Parameter row: from `prepare`; -1 if the name is unknown.
+    public mutating func replay(
+        row: Int, _ arguments: Arguments, keyHash: UInt64, at now: Int64
+    ) -> Replayed {
+        guard row >= 0 else { return .notOnData }
+        let facts = table.facts(at: row)
+        guard facts.isData, facts.accepts(arguments.count) else { return .notOnData }
         context.isReplaying = true
-        defer { context.isReplaying = false }
         context.now = now
-        let succeeded = run(row: row, arguments, keyHash: 0, canonical: ByteSlice())
+        let succeeded = run(row: row, arguments, keyHash: keyHash, canonical: ByteSlice())
+        context.isReplaying = false
         context.reply.buffer.removeAll()
-        return succeeded
+        return succeeded ? .applied : .failed
     }
 }
 
 /// The handlers of all rows, side by side.
 private struct HandlerList {
     private let handlers: [DataHandler?]
-    private let arities: [Int]
 
     init(_ table: CommandTable) {
         handlers = (0..<table.count).map { index in
             if case .data(let handler) = table.spec(at: index).handler { return handler }
             return nil
         }
-        arities = (0..<table.count).map { table.spec(at: $0).arity }
-    }
-
-    func isData(_ row: Int) -> Bool { handlers[row] != nil }
-
-    func accepts(_ row: Int, _ count: Int) -> Bool {
-        arities[row] >= 0 ? count == arities[row] : count >= -arities[row]
     }
 
     @inline(__always)

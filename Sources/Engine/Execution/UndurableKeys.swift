@@ -13,10 +13,14 @@ public struct UndurableKeys: ~Copyable {
     private var newer: [UInt64: LSN] = [:]
     private var olderLast = LSN.zero
     private var newerLast = LSN.zero
+    /// Set after a change of whole databases: every key has to wait at least for this.
+    private var everything: LSN?
 
     public init() {}
 
-    public var isEmpty: Bool { older.isEmpty && newer.isEmpty }
+    public var isEmpty: Bool { older.isEmpty && newer.isEmpty && everything == nil }
+
+    mutating func noteAll(until lsn: LSN) { everything = lsn }
 
     mutating func note(_ mark: UInt64, until lsn: LSN) {
         newer[mark] = lsn
@@ -26,15 +30,18 @@ public struct UndurableKeys: ~Copyable {
     /// What a reply that depends on this key has to wait for.
     @inline(__always)
     public func gate(_ mark: UInt64) -> LSN? {
-        if _fastPath(newer.isEmpty && older.isEmpty) { return nil }
-        return newer[mark] ?? older[mark]
+        if _fastPath(isEmpty) { return nil }
+        let own = newer[mark] ?? older[mark]
+        guard let everything else { return own }
+        return own.map { max($0, everything) } ?? everything
     }
 
     /// What a reply that depends on the whole keyspace has to wait for.
-    public var gateForAll: LSN? { isEmpty ? nil : max(olderLast, newerLast) }
+    public var gateForAll: LSN? { isEmpty ? nil : max(olderLast, newerLast, everything ?? .zero) }
 
     /// Everything before `acknowledged` is safe: forget generations that lie before it whole.
     public mutating func acknowledged(upTo acknowledged: LSN) {
+        if let last = everything, last <= acknowledged { everything = nil }
         guard !isEmpty, olderLast <= acknowledged else { return }
         if newerLast <= acknowledged {
             older.removeAll(keepingCapacity: true)

@@ -19,6 +19,8 @@ public struct WatchTable: ~Copyable {
     public init() {}
 
     public var isEmpty: Bool { watchers.isEmpty }
+    /// The marks of all keys watched by anybody.
+    var marks: [UInt64] { Array(watchers.keys) }
     /// The number of keys watched by anybody.
     public var count: Int { watchers.count }
 

@@ -24,3 +24,10 @@ public struct Signals: Sendable {
         }
     }
 }
+
+/// The process as a whole.
+public enum ProcessControl {
+    /// Goes on in the background, without a terminal; the caller of the program gets its prompt back. Must
+    /// come before any thread is made.
+    public static func daemonize() -> Bool { hf_daemonize() == 0 }
+}

@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastBytes
 internal import HoldfastRESP
+internal import Store
 
 /// Commands by which a client says who it is and how it wants to be spoken to.
 enum ConnectionCommands {

@@ -13,17 +13,21 @@ public struct EpochClock: ~Copyable {
     public private(set) var current: UInt32 = 1
     /// Whatever was born at or before this epoch must not change; 0 when no snapshot lives.
     public private(set) var frozen: UInt32 = 0
+    /// Blocks that the live snapshot still needs.
     private var retired: [UnsafeMutableRawPointer] = unsafe []
+    /// Blocks that nobody needs; the first `freedCount` are gone already.
+    private var ready: [UnsafeMutableRawPointer] = unsafe []
     private var freedCount = 0
 
     public init() {}
 
     deinit {
-        for index in unsafe freedCount..<retired.count { unsafe free(retired[index]) }
+        for index in unsafe freedCount..<ready.count { unsafe free(ready[index]) }
+        for index in unsafe 0..<retired.count { unsafe free(retired[index]) }
     }
 
     /// The number of blocks that wait to be freed.
-    public var retiredCount: Int { unsafe retired.count - freedCount }
+    public var retiredCount: Int { unsafe retired.count + ready.count - freedCount }
 
     /// Ends the current epoch. One snapshot at a time: the caller thaws before it freezes again.
     mutating func freeze() {
@@ -33,7 +37,15 @@ public struct EpochClock: ~Copyable {
     }
 
     /// The snapshot is done; what it needed may go, a few blocks at a time through `freeSome`.
-    mutating func thaw() { frozen = 0 }
+    mutating func thaw() {
+        frozen = 0
+        if unsafe ready.isEmpty {
+            unsafe swap(&ready, &retired)
+        } else {
+            unsafe ready.append(contentsOf: retired)
+            unsafe retired = []
+        }
+    }
 
     /// Frees `block`, or keeps it for the live snapshot if it was born in time to be part of it.
     @inline(__always)
@@ -45,17 +57,19 @@ public struct EpochClock: ~Copyable {
         }
     }
 
-    /// Frees up to `limit` retired blocks once no snapshot is alive; for the end of a turn.
-    public mutating func freeSome(_ limit: Int) {
-        guard frozen == 0, unsafe !retired.isEmpty else { return }
-        for _ in 0..<limit {
-            guard unsafe freedCount < retired.count else { break }
-            unsafe free(retired[freedCount])
-            freedCount += 1
-        }
-        if unsafe freedCount == retired.count {
-            unsafe retired = []
+    /// Frees up to `limit` blocks that no snapshot needs any more; for the end of a turn.
+    ///
+    /// - Returns: how many were freed.
+    @discardableResult
+    mutating func freeSome(_ limit: Int) -> Int {
+        let count = unsafe min(limit, ready.count - freedCount)
+        guard count > 0 else { return 0 }
+        for index in freedCount..<freedCount + count { unsafe free(ready[index]) }
+        freedCount += count
+        if unsafe freedCount == ready.count {
+            unsafe ready = []
             freedCount = 0
         }
+        return count
     }
 }

@@ -87,14 +87,42 @@ struct DeadlineIndex: ~Copyable {
         if chunks[at].isEmpty {
             chunks.remove(at: at)
             firsts.remove(at: at)
-        } else {
-            firsts[at] = chunks[at][0]
+            return
+        }
+        firsts[at] = chunks[at][0]
+        // Chunks that were thinned out join, or a few pairs would hold the memory of many.
+        if chunks[at].count < Self.chunkMax / 8, at + 1 < chunks.count,
+            chunks[at].count + chunks[at + 1].count <= Self.chunkMax / 2
+        {
+            chunks[at].append(contentsOf: chunks[at + 1])
+            chunks.remove(at: at + 1)
+            firsts.remove(at: at + 1)
         }
     }
 
-    mutating func removeAll() {
-        chunks = []
-        firsts = []
-        count = 0
+    /// Frees up to `limit` chunks of an index that nobody looks at any more; false when none is left.
+    mutating func freeSome(_ limit: Int) -> Bool {
+        chunks.removeLast(min(limit, chunks.count))
+        return !chunks.isEmpty
     }
+
+    /// Walks everything and stops the process at the first thing that doesn't agree; for tests.
+    func checkInvariants() {
+        precondition(chunks.count == firsts.count)
+        var last = Pair(deadline: .min, hash: 0)
+        var total = 0
+        for (index, chunk) in chunks.enumerated() {
+            precondition(!chunk.isEmpty && chunk.count <= Self.chunkMax, "chunk of \(chunk.count)")
+            precondition(firsts[index] == chunk[0], "chunk's first pair is not noted")
+            for pair in chunk {
+                precondition(last <= pair, "pairs out of order")
+                last = pair
+            }
+            total += chunk.count
+        }
+        precondition(total == count, "\(total) pairs, counted \(count)")
+    }
+
+    /// All pairs in order; for tests.
+    var pairs: [Pair] { chunks.flatMap { $0 } }
 }

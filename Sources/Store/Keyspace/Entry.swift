@@ -1,7 +1,6 @@
 internal import CLinux
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// What kind of value an entry holds; the raw values are Redis's type numbers.
 public enum ValueType: UInt8, Sendable {
@@ -171,6 +170,20 @@ public struct Entry {
         return blob?.bytes ?? ByteSlice()
     }
 
+    /// Runs `body` with the bytes of a string value, the digits of an int-encoded one.
+    @inline(__always)
+    public func withBytes<R, E: Error>(_ body: (ByteSlice) throws(E) -> R) throws(E) -> R {
+        guard let integer else { return try body(bytes) }
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        let count = DecimalText.write(integer, into: &digits)
+        let span = digits.span
+        // SAFETY: `digits` stays in place while its span is in use, and `count` is at most 20.
+        return try unsafe span.withUnsafeBytes { (raw) throws(E) -> R in
+            guard let base = raw.baseAddress else { return try body(ByteSlice()) }
+            return try body(unsafe ByteSlice(base: base, count: count))
+        }
+    }
+
     /// The length of a string value in bytes, as STRLEN counts it.
     public var stringCount: Int {
         if let integer { return DecimalText.length(integer) }
@@ -182,20 +195,19 @@ public struct Entry {
         unsafe hf_allocated_bytes(raw) + (blob.map { unsafe hf_allocated_bytes($0.raw) } ?? 0)
     }
 
-    // MARK: Making
-
-    /// What an entry is made of.
-    struct Shape {
-        var kind: UInt8
-        var deadline: Int64?
-        var word: UInt64?
-        var inlineCount: Int
+    /// Frees the entry and its value, which nobody may need any more.
+    func free() {
+        if let blob { unsafe Glibc.free(blob.raw) }
+        unsafe Glibc.free(raw)
     }
+
+    // MARK: Making
 
     /// A new entry; the caller fills the inline value.
     @inline(__always)
     static func make(
-        key: ByteSlice, kind: UInt8, deadline: Int64?, word: UInt64?, inlineCount: Int, epoch: UInt32
+        key: ByteSlice, kind: UInt8, deadline: Int64?, word: UInt64?, inlineCount: Int,
+        epoch: UInt32
     ) -> Entry {
         var flags: UInt8 = 0
         if deadline != nil { flags |= hasDeadlineFlag }
@@ -294,5 +306,29 @@ struct Blob {
     func setByte(_ byte: UInt8, at offset: Int) {
         precondition(offset >= 0 && offset < room, "blob write out of bounds")
         unsafe raw.storeBytes(of: byte, toByteOffset: Self.headerBytes + offset, as: UInt8.self)
+    }
+
+    /// Replaces each word by what `body` makes of it and the word of `other` at the same place.
+    @inline(__always)
+    func merge(_ other: ByteSlice, _ body: (UInt64, UInt64) -> UInt64) {
+        precondition(other.count <= count, "blob write out of bounds")
+        let target = unsafe raw + Self.headerBytes
+        let source = unsafe other.pointer
+        var offset = 0
+        // SAFETY: both are at least `other.count` bytes long.
+        while offset &+ 8 <= other.count {
+            let left = unsafe target.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let right = unsafe source.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            unsafe target.storeBytes(of: body(left, right), toByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        while offset < other.count {
+            let left = unsafe UInt64(target.load(fromByteOffset: offset, as: UInt8.self))
+            let right = unsafe UInt64(source.load(fromByteOffset: offset, as: UInt8.self))
+            unsafe target.storeBytes(
+                of: UInt8(truncatingIfNeeded: body(left, right)), toByteOffset: offset,
+                as: UInt8.self)
+            offset &+= 1
+        }
     }
 }

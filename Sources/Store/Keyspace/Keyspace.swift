@@ -1,6 +1,5 @@
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// The hash and bytes of a key: what every door of the keyspace takes.
 public struct HashedKey {
@@ -37,11 +36,22 @@ public struct Keyspace: ~Copyable {
     public private(set) var version: UInt64 = 0
     /// While set, every changed key's `touchMark` is appended to `touched`.
     public var recordsTouched = false
-    /// Marks of keys changed since the list was last emptied. A whole database's mark stands for all its keys.
+    /// Marks of keys changed since the list was last emptied.
     public private(set) var touched: [UInt64] = []
+    /// A database was emptied or exchanged since then: any key may have changed, and of those only the
+    /// watched ones are in `touched`.
+    public private(set) var hasTouchedAll = false
+    /// Marks that somebody watches: what emptying and exchanging databases looks for. The caller keeps it
+    /// current while `recordsTouched` is set.
+    public var watchedMarks: [UInt64] = []
 
     /// What access tracking writes into an entry when it is made or used; the caller keeps it current.
     public var accessNow: UInt32 = 0
+    /// A new value takes over what access tracking knows of the key: accesses are counted, not timed.
+    public var keepsAccess = false
+
+    /// Emptied databases whose memory is given back bit by bit, the oldest first.
+    private var detached: [DetachedDatabase] = []
 
     public init(databases count: Int, seed: UInt64) {
         precondition(count > 0)
@@ -52,6 +62,11 @@ public struct Keyspace: ~Copyable {
     }
 
     deinit {
+        for database in detached { _ = database.freeSome(.max) }
+        for index in 0..<databaseCount {
+            var next: Int? = 0
+            while let page = next { unsafe next = databases[index].table.freePage(at: page).next }
+        }
         unsafe databases.deinitialize(count: databaseCount)
         unsafe databases.deallocate()
     }
@@ -76,7 +91,27 @@ public struct Keyspace: ~Copyable {
         }
     }
 
-    public mutating func forgetTouched() { touched.removeAll(keepingCapacity: true) }
+    public mutating func forgetTouched() {
+        touched.removeAll(keepingCapacity: true)
+        hasTouchedAll = false
+    }
+
+    /// Walks everything and stops the process at the first thing that doesn't agree; for tests.
+    public func checkInvariants() {
+        for database in 0..<databaseCount {
+            unsafe databases[database].table.checkInvariants(hasher)
+            unsafe databases[database].deadlines.checkInvariants()
+            var expected: [DeadlineIndex.Pair] = []
+            unsafe databases[database].table.forEach { entry in
+                if let deadline = entry.deadline {
+                    expected.append(.init(deadline: deadline, hash: hasher.hash(entry.key)))
+                }
+            }
+            precondition(
+                unsafe expected.sorted() == databases[database].deadlines.pairs,
+                "the deadline index of database \(database) disagrees with its keys")
+        }
+    }
 
     // MARK: Reading
 
@@ -175,7 +210,7 @@ public struct Keyspace: ~Copyable {
         if let old, canOverwrite(old, with: value, deadline) {
             old.setKind(kind)
             old.fillInline(value)
-            old.access = accessNow
+            if _fastPath(!keepsAccess) { old.access = accessNow }
             didChange(key.hash, database)
             return
         }
@@ -201,7 +236,9 @@ public struct Keyspace: ~Copyable {
     static let inlineMax = 1024
 
     @inline(__always)
-    private func canOverwrite(_ old: Entry, with value: ByteSlice, _ deadline: DeadlineChange) -> Bool {
+    private func canOverwrite(_ old: Entry, with value: ByteSlice, _ deadline: DeadlineChange)
+        -> Bool
+    {
         guard old.isString, !old.hasWord, old.inlineCount == value.count, old.epoch > epochs.frozen
         else { return false }
         switch deadline {
@@ -222,7 +259,15 @@ public struct Keyspace: ~Copyable {
     public mutating func setInteger(
         _ key: HashedKey, _ database: Int, to value: Int64, deadline: DeadlineChange
     ) {
-        let old = find(key, database)
+        setInteger(key, database, over: find(key, database), to: value, deadline: deadline)
+    }
+
+    /// As above, over `old`: what `find` gives for the key.
+    @inline(__always)
+    public mutating func setInteger(
+        _ key: HashedKey, _ database: Int, over old: Entry?, to value: Int64,
+        deadline: DeadlineChange
+    ) {
         let kind = Encoding.int.rawValue << 4
         if let old, old.kind == kind, old.epoch > epochs.frozen {
             let keeps: Bool
@@ -233,7 +278,7 @@ public struct Keyspace: ~Copyable {
             }
             if keeps {
                 old.word = UInt64(bitPattern: value)
-                old.access = accessNow
+                if _fastPath(!keepsAccess) { old.access = accessNow }
                 didChange(key.hash, database)
                 return
             }
@@ -252,7 +297,7 @@ public struct Keyspace: ~Copyable {
     public mutating func editString(
         _ key: HashedKey, _ database: Int, growTo count: Int, _ body: (inout StringEditor) -> Void
     ) -> Int {
-        let blob = privateBlob(key, database, room: count)
+        let blob = privateBlob(key, database, over: find(key, database), room: count)
         if blob.count < count {
             blob.zero(blob.count..<count)
             blob.count = count
@@ -263,10 +308,28 @@ public struct Keyspace: ~Copyable {
         return blob.count
     }
 
-    /// Appends `value` to a string that exists; amortised O(length of `value`).
-    public mutating func appendString(_ key: HashedKey, _ database: Int, _ value: ByteSlice) -> Int {
-        let length = find(key, database)?.stringCount ?? 0
-        let blob = privateBlob(key, database, room: length + value.count)
+    /// Sets a string to `count` zero bytes and lets `body` write into it. Until `body` returns, the key and
+    /// all others hold what they held, so it may read them. The encoding is raw; no deadline stays.
+    public mutating func buildString(
+        _ key: HashedKey, _ database: Int, count: Int, _ body: (inout StringEditor) -> Void
+    ) {
+        let blob = Blob.make(room: count, epoch: epochs.current)
+        blob.zero(0..<count)
+        blob.count = count
+        var editor = StringEditor(blob: blob)
+        body(&editor)
+        let entry = Entry.make(
+            key: key.bytes, kind: Encoding.raw.rawValue << 4, deadline: nil, word: blob.address,
+            inlineCount: 0, epoch: epochs.current)
+        put(entry, over: find(key, database), key, database)
+    }
+
+    /// Appends `value` to the string `old`, which is what `find` gives for the key; amortised O(length of
+    /// `value`).
+    public mutating func appendString(
+        _ key: HashedKey, _ database: Int, over old: Entry, _ value: ByteSlice
+    ) -> Int {
+        let blob = privateBlob(key, database, over: old, room: old.stringCount + value.count)
         blob.write(value, at: blob.count)
         blob.count += value.count
         didChange(key.hash, database)
@@ -274,14 +337,15 @@ public struct Keyspace: ~Copyable {
     }
 
     /// The key's string as a blob that may be written, with room for `room` bytes.
-    private mutating func privateBlob(_ key: HashedKey, _ database: Int, room: Int) -> Blob {
+    private mutating func privateBlob(
+        _ key: HashedKey, _ database: Int, over old: Entry?, room: Int
+    ) -> Blob {
         let kind = Encoding.raw.rawValue << 4
-        let old = find(key, database)
         if let old, let blob = old.blob, blob.epoch > epochs.frozen, old.epoch > epochs.frozen,
             blob.room >= room
         {
             old.setKind(kind)
-            old.access = accessNow
+            if _fastPath(!keepsAccess) { old.access = accessNow }
             return blob
         }
         // Room to grow as Redis gives: double up to 1 MiB, then 1 MiB more; none for the first content.
@@ -310,9 +374,9 @@ public struct Keyspace: ~Copyable {
 
     /// Puts `entry` into the table, over `old` if that is what stands there, and keeps the deadline index.
     private mutating func put(_ entry: Entry, over old: Entry?, _ key: HashedKey, _ database: Int) {
-        entry.access = accessNow
         let base = unsafe databases
         if let old {
+            entry.access = keepsAccess ? old.access : accessNow
             let before = old.deadline
             let after = entry.deadline
             if before != after {
@@ -324,10 +388,11 @@ public struct Keyspace: ~Copyable {
                 }
             }
             // The bytes of `key` may be those of `old`, so it goes only after its last use.
-            _ = unsafe base[database].table.replace(key.hash, key.bytes, with: entry, &epochs)
+            unsafe base[database].table.replace(key.hash, old, with: entry, &epochs)
             didChange(key.hash, database)
             release(old)
         } else {
+            entry.access = accessNow
             if let deadline = entry.deadline {
                 unsafe base[database].deadlines.insert(deadline: deadline, hash: key.hash)
             }
@@ -364,7 +429,9 @@ public struct Keyspace: ~Copyable {
 
     /// Sets or clears a key's deadline; the key must exist.
     public mutating func setDeadline(_ key: HashedKey, _ database: Int, to deadline: Int64?) {
-        guard let old = find(key, database) else { preconditionFailure("deadline of a missing key") }
+        guard let old = find(key, database) else {
+            preconditionFailure("deadline of a missing key")
+        }
         if let deadline, let before = old.deadline, old.epoch > epochs.frozen {
             let base = unsafe databases
             unsafe base[database].deadlines.remove(deadline: before, hash: key.hash)
@@ -373,7 +440,9 @@ public struct Keyspace: ~Copyable {
             didChange(key.hash, database)
             return
         }
-        put(copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key, database)
+        put(
+            copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key,
+            database)
     }
 
     /// A new entry with the value of `old`.
@@ -431,7 +500,9 @@ public struct Keyspace: ~Copyable {
     public mutating func copy(
         _ source: HashedKey, _ sourceDatabase: Int, to target: HashedKey, _ targetDatabase: Int
     ) {
-        guard let old = find(source, sourceDatabase) else { preconditionFailure("copied a missing key") }
+        guard let old = find(source, sourceDatabase) else {
+            preconditionFailure("copied a missing key")
+        }
         let entry = copy(of: old, key: target.bytes, deadline: old.deadline, movingBlob: false)
         put(entry, over: find(target, targetDatabase), target, targetDatabase)
     }
@@ -441,10 +512,7 @@ public struct Keyspace: ~Copyable {
     /// Exchanges two databases.
     public mutating func swapDatabases(_ first: Int, _ second: Int) {
         guard first != second else { return }
-        for database in [first, second] {
-            touchAll(database, as: first)
-            touchAll(database, as: second)
-        }
+        touchAll(first, second)
         let base = unsafe databases
         let held = unsafe (base + first).move()
         unsafe (base + first).moveInitialize(from: base + second, count: 1)
@@ -453,32 +521,60 @@ public struct Keyspace: ~Copyable {
     }
 
     /// Removes all keys of a database and returns how many there were.
+    ///
+    /// Takes the same time for any number of keys: the memory goes back later, through `freeRetired`.
     @discardableResult
     public mutating func removeAll(_ database: Int) -> Int {
-        touchAll(database, as: database)
         let base = unsafe databases
         let removed = unsafe base[database].table.count
-        unsafe base[database].table.removeAll(&epochs) { entry, epochs in
-            if let blob = entry.blob { unsafe epochs.release(blob.raw, bornIn: blob.epoch) }
-            unsafe epochs.release(entry.raw, bornIn: entry.epoch)
-        }
-        unsafe base[database].deadlines.removeAll()
+        guard removed > 0 else { return 0 }
+        touchAll(database, database)
+        let held = unsafe (base + database).move()
+        unsafe (base + database).initialize(to: NumberedDatabase())
+        detached.append(DetachedDatabase(held, in: epochs.current))
         version &+= 1
+        freeRetired(limit: Self.freedAtOnce)
         return removed
     }
 
-    /// Notes every key of a database as changed, under the number it had or will have.
-    private mutating func touchAll(_ database: Int, as number: Int) {
+    /// So many blocks, a fraction of a ms, are freed at once when a database is emptied.
+    private static let freedAtOnce = 4096
+
+    /// Notes that every key of two databases (or of one, named twice) may have changed.
+    private mutating func touchAll(_ first: Int, _ second: Int) {
         guard recordsTouched else { return }
-        unsafe databases[database].table.forEach { entry in
-            touched.append(Self.touchMark(hasher.hash(entry.key), database: number))
+        hasTouchedAll = true
+        for mark in watchedMarks {
+            for number in first == second ? [first] : [first, second] {
+                let hash = mark &- Self.touchMark(0, database: number)
+                let isThere =
+                    unsafe databases[first].table.contains(hash, hasher: hasher)
+                    || databases[second].table.contains(hash, hasher: hasher)
+                if isThere { touched.append(mark) }
+            }
         }
     }
 
     // MARK: Epochs
 
-    /// Frees a few blocks that a finished snapshot no longer needs.
-    public mutating func freeRetired(limit: Int) { epochs.freeSome(limit) }
+    /// Frees some blocks, about `limit`, that belonged to emptied databases or that a finished snapshot no
+    /// longer needs; for the end of a turn.
+    public mutating func freeRetired(limit: Int) {
+        var left = limit - epochs.freeSome(limit)
+        while left > 0, let oldest = detached.first {
+            // What was emptied after the snapshot began is part of it. What was emptied before can go.
+            if epochs.frozen != 0, epochs.frozen < oldest.epoch { return }
+            let (freed, isDone) = oldest.freeSome(left)
+            if isDone { detached.removeFirst() }
+            left -= freed
+        }
+    }
+
+    /// The number of blocks that wait to be freed; about one for each key of an emptied database. While it
+    /// isn't 0 the caller goes on with `freeRetired`.
+    public var retiredCount: Int {
+        detached.reduce(epochs.retiredCount) { $0 + $1.count }
+    }
 
     /// The state of all databases at this moment, to be read by one other thread until `thaw`.
     ///
@@ -497,6 +593,39 @@ public struct Keyspace: ~Copyable {
     public mutating func thaw() {
         epochs.thaw()
         for index in 0..<databaseCount { unsafe databases[index].table.thaw() }
+    }
+}
+
+/// An emptied database on its way out.
+private final class DetachedDatabase {
+    private var database: NumberedDatabase
+    /// The epoch in which it was emptied.
+    let epoch: UInt32
+    private var nextPage: Int? = 0
+
+    init(_ database: consuming NumberedDatabase, in epoch: UInt32) {
+        self.database = database
+        self.epoch = epoch
+    }
+
+    /// The blocks that are left.
+    var count: Int { max(database.table.count + database.table.pageCount, 1) }
+
+    /// Frees about `limit` blocks, at least a page with its entries.
+    func freeSome(_ limit: Int) -> (freed: Int, isDone: Bool) {
+        var freed = 0
+        while freed < limit {
+            if let page = nextPage {
+                let step = database.table.freePage(at: page)
+                nextPage = step.next
+                freed += step.freed
+            } else if database.deadlines.freeSome(16) {
+                freed += 16
+            } else {
+                return (freed, true)
+            }
+        }
+        return (freed, false)
     }
 }
 
@@ -522,4 +651,12 @@ public struct StringEditor {
             blob.setByte(newValue, at: offset)
         }
     }
+    /// Replaces each word by what `body` makes of it and the word of `other` there, which may be these bytes.
+    @inline(__always)
+    mutating func merge(_ other: ByteSlice, _ body: (UInt64, UInt64) -> UInt64) {
+        blob.merge(other, body)
+    }
+
+    /// Makes all bytes from `offset` on zero.
+    mutating func clear(from offset: Int) { blob.zero(offset..<count) }
 }

@@ -1,7 +1,6 @@
 internal import CLinux
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// A paged hash table of entries: extendible hashing.
 ///
@@ -162,6 +161,20 @@ public struct Table: ~Copyable {
         findSlot(hash, key)?.1
     }
 
+    /// Whether any key has this hash.
+    func contains(_ hash: UInt64, hasher: ByteHash) -> Bool {
+        guard let page = unsafe page(index(of: hash)) else { return false }
+        let tag = Self.tag(hash)
+        var slot = Self.home(tag)
+        while true {
+            let value = unsafe Self.slot(page, slot)
+            if value == 0 { return false }
+            if value >> 48 == tag, hasher.hash(Self.entry(value).key) == hash { return true }
+            slot += 1
+            if slot == Self.slotsPerPage { slot = 0 }
+        }
+    }
+
     /// The entry with this hash and deadline, if any: how the deadline index finds what is due.
     func find(_ hash: UInt64, deadline: Int64, hasher: ByteHash) -> Entry? {
         guard let page = unsafe page(index(of: hash)) else { return nil }
@@ -221,7 +234,8 @@ public struct Table: ~Copyable {
 
     private static func makePage(localDepth: Int, epoch: UInt32) -> UnsafeMutableRawPointer {
         var block: UnsafeMutableRawPointer?
-        guard unsafe posix_memalign(&block, pageBytes, pageBytes) == 0, let page = unsafe block else {
+        guard unsafe posix_memalign(&block, pageBytes, pageBytes) == 0, let page = unsafe block
+        else {
             fatalError("out of memory")
         }
         unsafe memset(page, 0, pageBytes)
@@ -237,19 +251,29 @@ public struct Table: ~Copyable {
         for slot in first..<first + (1 << span) { unsafe directory[slot] = UInt(bitPattern: page) }
     }
 
-    /// Puts `entry` where an entry with the same key stands, and returns that one for release.
+    /// Puts `entry` where `old`, an entry of this table with the same key, stands.
+    @inline(__always)
     mutating func replace(
-        _ hash: UInt64, _ key: ByteSlice, with entry: Entry, _ epochs: inout EpochClock
-    ) -> Entry? {
-        guard let (slot, old) = findSlot(hash, key) else { return nil }
+        _ hash: UInt64, _ old: Entry, with entry: Entry, _ epochs: inout EpochClock
+    ) {
         let page = unsafe writablePage(hash, &epochs)
-        unsafe Self.setSlot(page, slot, Self.pack(entry, tag: Self.tag(hash)))
-        return old
+        let tag = Self.tag(hash)
+        let wanted = Self.pack(old, tag: tag)
+        var slot = Self.home(tag)
+        while true {
+            let value = unsafe Self.slot(page, slot)
+            if value == wanted { break }
+            precondition(value != 0, "the entry to replace is not in the table")
+            slot += 1
+            if slot == Self.slotsPerPage { slot = 0 }
+        }
+        unsafe Self.setSlot(page, slot, Self.pack(entry, tag: tag))
     }
 
     /// Adds an entry whose key is not in the table.
-    mutating func insert(_ hash: UInt64, _ entry: Entry, _ epochs: inout EpochClock, _ hasher: ByteHash)
-    {
+    mutating func insert(
+        _ hash: UInt64, _ entry: Entry, _ epochs: inout EpochClock, _ hasher: ByteHash
+    ) {
         var page = unsafe writablePage(hash, &epochs)
         while unsafe Self.used(page) >= Self.splitCount {
             guard unsafe Self.localDepth(page) < Self.depthMax else {
@@ -277,7 +301,8 @@ public struct Table: ~Copyable {
 
     /// Replaces a full page by two, one per value of the next bit of the hash.
     private mutating func split(
-        _ hash: UInt64, _ page: UnsafeMutableRawPointer, _ epochs: inout EpochClock, _ hasher: ByteHash
+        _ hash: UInt64, _ page: UnsafeMutableRawPointer, _ epochs: inout EpochClock,
+        _ hasher: ByteHash
     ) {
         let local = unsafe Self.localDepth(page)
         if local == depth { doubleDirectory() }
@@ -340,7 +365,8 @@ public struct Table: ~Copyable {
             let value = unsafe Self.slot(page, next)
             if value == 0 { break }
             let home = Self.home(value >> 48)
-            let isHomeBetween = hole <= next ? (home > hole && home <= next) : (home > hole || home <= next)
+            let isHomeBetween =
+                hole <= next ? (home > hole && home <= next) : (home > hole || home <= next)
             if !isHomeBetween {
                 unsafe Self.setSlot(page, hole, value)
                 hole = next
@@ -354,26 +380,30 @@ public struct Table: ~Copyable {
         return entry
     }
 
-    /// Joins `page` with its sibling when both are nearly empty.
+    /// Joins `page` with its sibling while both are nearly empty; the sibling of the joined page may have
+    /// become a match since the two last looked.
     private mutating func merge(
         _ index: Int, _ page: UnsafeMutableRawPointer, _ epochs: inout EpochClock
     ) {
-        let local = unsafe Self.localDepth(page)
-        guard local > 0, epochs.frozen == 0 else { return }
-        let span = depth - local
-        let siblingIndex = ((index >> span) ^ 1) << span
-        guard let sibling = unsafe self.page(siblingIndex), unsafe Self.localDepth(sibling) == local,
-            unsafe Self.used(page) + Self.used(sibling) <= Self.mergeCount
-        else { return }
-        for slot in 0..<Self.slotsPerPage {
-            let value = unsafe Self.slot(sibling, slot)
-            if value != 0 { unsafe Self.place(page, value) }
+        while true {
+            let local = unsafe Self.localDepth(page)
+            guard local > 0, epochs.frozen == 0 else { return }
+            let span = depth - local
+            let siblingIndex = ((index >> span) ^ 1) << span
+            guard let sibling = unsafe self.page(siblingIndex),
+                unsafe Self.localDepth(sibling) == local,
+                unsafe Self.used(page) + Self.used(sibling) <= Self.mergeCount
+            else { return }
+            for slot in 0..<Self.slotsPerPage {
+                let value = unsafe Self.slot(sibling, slot)
+                if value != 0 { unsafe Self.place(page, value) }
+            }
+            unsafe Self.setUsed(page, Self.used(page) + Self.used(sibling))
+            unsafe page.storeBytes(of: UInt8(local - 1), toByteOffset: 2, as: UInt8.self)
+            unsafe point(index, at: page)
+            unsafe free(sibling)
+            pageCount -= 1
         }
-        unsafe Self.setUsed(page, Self.used(page) + Self.used(sibling))
-        unsafe page.storeBytes(of: UInt8(local - 1), toByteOffset: 2, as: UInt8.self)
-        unsafe point(index, at: page)
-        unsafe free(sibling)
-        pageCount -= 1
     }
 
     // MARK: Walking
@@ -388,8 +418,9 @@ public struct Table: ~Copyable {
     ) throws(E) {
         var index = 0
         while index < 1 << depth {
-            guard let page = unsafe UnsafeMutableRawPointer(
-                bitPattern: directory[index] & ~frozenBit)
+            guard
+                let page = unsafe UnsafeMutableRawPointer(
+                    bitPattern: directory[index] & ~frozenBit)
             else { return }
             for slot in 0..<slotsPerPage {
                 let value = unsafe Self.slot(page, slot)
@@ -414,6 +445,8 @@ public struct Table: ~Copyable {
         from cursor: UInt64, wanted: Int, _ body: (Entry) throws(E) -> Void
     ) throws(E) -> UInt64 {
         guard count > 0 else { return 0 }
+        // A step visits a whole page at most for every ten entries wanted, so that emptiness is no stall.
+        let visitsMax = min(max(wanted, 1), 1 << 40) * 10 + Self.slotsPerPage
         // Cursor: depth in bits 0..<6, home slot in 6..<15, the hash's top 40 bits in 15..<55.
         let cursorDepth = Int(cursor & 63)
         var home = min(Int((cursor >> 6) & 511), Self.slotsPerPage)
@@ -426,7 +459,7 @@ public struct Table: ~Copyable {
         var visited = 0
         while true {
             while home < Self.slotsPerPage {
-                if given >= wanted || visited >= max(wanted, 1) &* 10 + Self.slotsPerPage {
+                if given >= wanted || visited >= visitsMax {
                     return ((prefix >> 24) << 15) | (UInt64(home) << 6) | UInt64(local)
                 }
                 var slot = home
@@ -455,15 +488,30 @@ public struct Table: ~Copyable {
         }
     }
 
-    /// Some entry, each about as likely as any other.
+    /// Some entry, each about as likely as any other unless most of the table is empty.
     public func random(_ next: () -> UInt64) -> Entry? {
         guard count > 0 else { return nil }
-        while true {
+        // Pages stand for equal shares of all hashes, so a random hash and then a random slot is fair.
+        for _ in 0..<256 {
             guard let page = unsafe page(index(of: next())) else { return nil }
-            if unsafe Self.used(page) == 0 { continue }
-            let slot = Int(next() % UInt64(Self.slotsPerPage))
-            let value = unsafe Self.slot(page, slot)
+            let value = unsafe Self.slot(page, Int(next() % UInt64(Self.slotsPerPage)))
             if value != 0 { return Self.entry(value) }
+        }
+        // Hardly anything there: take what comes next after a random place.
+        var index = index(of: next())
+        while true {
+            guard let page = unsafe page(index) else { return nil }
+            if unsafe Self.used(page) > 0 {
+                var slot = Int(next() % UInt64(Self.slotsPerPage))
+                while true {
+                    let value = unsafe Self.slot(page, slot)
+                    if value != 0 { return Self.entry(value) }
+                    slot += 1
+                    if slot == Self.slotsPerPage { slot = 0 }
+                }
+            }
+            let span = unsafe depth - Self.localDepth(page)
+            index = (((index >> span) + 1) << span) & ((1 << depth) - 1)
         }
     }
 
@@ -486,25 +534,79 @@ public struct Table: ~Copyable {
         for slot in 0..<1 << depth { unsafe directory[slot] &= ~Self.frozenBit }
     }
 
-    /// Takes all entries and pages out, handing each block to `release`.
-    mutating func removeAll(_ epochs: inout EpochClock, releaseEntry: (Entry, inout EpochClock) -> Void) {
+    // MARK: Tearing down
+
+    /// Frees the page that directory entry `index` names, with its entries: one step of freeing a table
+    /// that nobody looks at any more.
+    ///
+    /// - Returns: the directory entry to go on with (nil when all is freed), and how many blocks were freed.
+    mutating func freePage(at index: Int) -> (next: Int?, freed: Int) {
+        guard index < 1 << depth, let page = unsafe page(index) else { return (nil, 0) }
+        for slot in 0..<Self.slotsPerPage {
+            if slot + 8 < Self.slotsPerPage {
+                let ahead = unsafe Self.slot(page, slot + 8)
+                unsafe hf_prefetch(UnsafeRawPointer(bitPattern: UInt(ahead & Self.addressMask)))
+            }
+            let value = unsafe Self.slot(page, slot)
+            if value != 0 { Self.entry(value).free() }
+        }
+        let freed = unsafe Self.used(page) + 1
+        count -= freed - 1
+        pageCount -= 1
+        let next = unsafe index + 1 << (depth - Self.localDepth(page))
+        unsafe Glibc.free(page)
+        return (next < 1 << depth ? next : nil, freed)
+    }
+
+    // MARK: Checking
+
+    /// Walks everything and stops the process at the first thing that doesn't agree; for tests.
+    func checkInvariants(_ hasher: ByteHash) {
+        var entries = 0
+        var pages = 0
         var index = 0
         while index < 1 << depth {
-            guard let page = unsafe page(index) else { break }
-            let step = unsafe 1 << (depth - Self.localDepth(page))
-            for slot in 0..<Self.slotsPerPage {
-                let value = unsafe Self.slot(page, slot)
-                if value != 0 { releaseEntry(Self.entry(value), &epochs) }
+            guard let page = unsafe page(index) else {
+                precondition(count == 0 && pageCount == 0, "no page at \(index)")
+                return
             }
-            unsafe epochs.release(page, bornIn: Self.birth(page))
-            index += step
+            let local = unsafe Self.localDepth(page)
+            precondition(local <= depth && local <= Self.depthMax, "page deeper than directory")
+            let span = 1 << (depth - local)
+            precondition(index % span == 0, "page's range is not aligned")
+            for other in index..<index + span {
+                precondition(
+                    unsafe self.page(other) == page, "directory entry \(other) names another page")
+            }
+            entries += unsafe checkPage(page, prefix: index >> (depth - local), local, hasher)
+            pages += 1
+            index += span
         }
-        unsafe directory.deallocate()
-        depth = 1
-        unsafe directory = .allocate(capacity: 2)
-        unsafe directory.initialize(repeating: 0, count: 2)
-        count = 0
-        pageCount = 0
+        precondition(entries == count, "\(entries) entries, counted \(count)")
+        precondition(pages == pageCount, "\(pages) pages, counted \(pageCount)")
+    }
+
+    private func checkPage(
+        _ page: UnsafeMutableRawPointer, prefix: Int, _ local: Int, _ hasher: ByteHash
+    ) -> Int {
+        var entries = 0
+        for slot in 0..<Self.slotsPerPage {
+            let value = unsafe Self.slot(page, slot)
+            if value == 0 { continue }
+            entries += 1
+            let entry = Self.entry(value)
+            let hash = hasher.hash(entry.key)
+            precondition(Self.tag(hash) == value >> 48, "slot's tag is not its key's")
+            precondition(
+                local == 0 || Int(hash >> UInt64(64 - local)) == prefix, "entry in the wrong page")
+            let found = find(hash, entry.key)
+            precondition(
+                unsafe found?.raw == entry.raw,
+                "an entry can't be reached, or its key is there twice")
+        }
+        precondition(unsafe entries == Self.used(page), "page miscounts its entries")
+        precondition(entries < Self.slotsPerPage, "page without an empty slot")
+        return entries
     }
 
     /// A table's content at the moment it was frozen. Any one thread may read it until the keyspace thaws.

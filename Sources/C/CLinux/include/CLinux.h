@@ -37,6 +37,8 @@ int hf_fallocate(int fd, int64_t offset, int64_t length);
 int hf_signal_descriptor(void);
 /// The next signal that came, or 0.
 int hf_next_signal(int descriptor);
+/// Goes on as a session leader without a terminal; 0 in the process that goes on, the caller exits.
+int hf_daemonize(void);
 /// How many bytes the allocator gave to `block`.
 size_t hf_allocated_bytes(const void *block);
 /// Names the calling thread for `ps` and debuggers.

@@ -1,0 +1,192 @@
+/// What COMMAND DOCS says about the commands that are built: one row a line, read at first use.
+///
+/// Columns, between ` :: `: name, first version of Redis that has the command, complexity, arguments (in
+/// the notation of `CommandArgument`), summary, and for some `syscmd` (internal), or the version since
+/// which the command is deprecated and what replaces it. Lines with `#` name the group.
+public struct CommandDocumentation: Sendable {
+    public let since: String
+    /// Empty where it says nothing.
+    public let complexity: String
+    public let syntax: String
+    public let summary: String
+    public let deprecatedSince: String?
+    public let replacedBy: String?
+    /// For the server's own use.
+    public let isInternal: Bool
+
+    /// By the command's full name.
+    public static let all: [String: CommandDocumentation] = {
+        var result: [String: CommandDocumentation] = [:]
+        for line in table.split(separator: "\n") where !line.hasPrefix("#") {
+            let columns = separated(line)
+            precondition(columns.count >= 5, "bad documentation row: \(line)")
+            let name = columns[0]
+            let replacement = columns.count == 7
+            let previous = result.updateValue(
+                CommandDocumentation(
+                    since: columns[1], complexity: columns[2], syntax: columns[3],
+                    summary: columns[4],
+                    deprecatedSince: replacement ? columns[5] : nil,
+                    replacedBy: replacement ? columns[6] : nil,
+                    isInternal: columns.count == 6),
+                forKey: name)
+            precondition(previous == nil, "documented twice: \(name)")
+        }
+        return result
+    }()
+
+    public var arguments: [CommandArgument] { CommandArgument.parse(syntax) }
+
+    /// The columns of a row; one may be empty.
+    private static func separated(_ line: Substring) -> [String] {
+        var columns: [String] = []
+        var current = ""
+        for word in line.split(separator: " ", omittingEmptySubsequences: true) {
+            if word == "::" {
+                columns.append(current)
+                current = ""
+            } else {
+                current += current.isEmpty ? "" : " "
+                current += word
+            }
+        }
+        return columns + [current]
+    }
+
+    private static let table = """
+        # string
+        append :: 2.0.0 :: O(1) :: key:key0 value :: Adds bytes to the end of a string; a missing key starts as an empty one.
+        decr :: 1.0.0 :: O(1) :: key:key0 :: Takes one from the integer in a key; a missing key counts as 0.
+        decrby :: 1.0.0 :: O(1) :: key:key0 decrement:integer :: Takes a number from the integer in a key; a missing key counts as 0.
+        get :: 1.0.0 :: O(1) :: key:key0 :: Returns the string in a key.
+        getdel :: 6.2.0 :: O(1) :: key:key0 :: Returns the string in a key and deletes the key.
+        getex :: 6.2.0 :: O(1) :: key:key0 expiration:[EX=seconds:integer|PX=milliseconds:integer|EXAT=unix-time-seconds:unix-time|PXAT=unix-time-milliseconds:unix-time|PERSIST] :: Returns the string in a key and sets or removes its deadline.
+        getrange :: 2.4.0 :: O(N), N being the length of the part returned :: key:key0 start:integer end:integer :: Returns a part of the string in a key.
+        getset :: 1.0.0 :: O(1) :: key:key0 value :: Stores a string in a key and returns the one that was there. :: 6.2.0 :: `SET` with the `GET` argument
+        incr :: 1.0.0 :: O(1) :: key:key0 :: Adds one to the integer in a key; a missing key counts as 0.
+        incrby :: 1.0.0 :: O(1) :: key:key0 increment:integer :: Adds a number to the integer in a key; a missing key counts as 0.
+        incrbyfloat :: 2.6.0 :: O(1) :: key:key0 increment:double :: Adds a number with a fraction to the number in a key; a missing key counts as 0.
+        lcs :: 7.0.0 :: O(N*M), N and M being the lengths of the two strings :: key1:key0 key2:key0 [LEN] [IDX] [MINMATCHLEN=len:integer] [WITHMATCHLEN] :: Finds the longest common subsequence of two strings.
+        mget :: 1.0.0 :: O(N), N being the number of keys :: key:key0* :: Returns the strings in several keys.
+        mset :: 1.0.1 :: O(N), N being the number of keys :: key_value:(key:key0 value)* :: Stores strings in several keys at once.
+        msetnx :: 1.0.1 :: O(N), N being the number of keys :: key_value:(key:key0 value)* :: Stores strings in several keys at once, provided that none of them exists.
+        psetex :: 2.6.0 :: O(1) :: key:key0 milliseconds:integer value :: Stores a string in a key that expires after some milliseconds. :: 2.6.12 :: `SET` with the `PX` argument
+        set :: 1.0.0 :: O(1) :: key:key0 value condition:[NX|XX]@2.6.12 [GET@6.2.0] expiration:[EX=seconds:integer@2.6.12|PX=milliseconds:integer@2.6.12|EXAT=unix-time-seconds:unix-time@6.2.0|PXAT=unix-time-milliseconds:unix-time@6.2.0|KEEPTTL@6.0.0] :: Stores a string in a key, whatever was there, on conditions and with a deadline if asked.
+        setex :: 2.0.0 :: O(1) :: key:key0 seconds:integer value :: Stores a string in a key that expires after some seconds. :: 2.6.12 :: `SET` with the `EX` argument
+        setnx :: 1.0.0 :: O(1) :: key:key0 value :: Stores a string in a key that doesn't exist yet. :: 2.6.12 :: `SET` with the `NX` argument
+        setrange :: 2.2.0 :: O(M), M being the length of the value :: key:key0 offset:integer value :: Overwrites a part of a string, padding it with zero bytes where needed.
+        strlen :: 2.2.0 :: O(1) :: key:key0 :: Returns the length of the string in a key in bytes.
+        substr :: 1.0.0 :: O(N), N being the length of the part returned :: key:key0 start:integer end:integer :: Returns a part of the string in a key. :: 2.0.0 :: `GETRANGE`
+        # bitmap
+        bitcount :: 2.6.0 :: O(N) :: key:key0 index:[start:integer end:integer index_unit:[BYTE|BIT]@7.0.0] :: Counts the bits that are set in a string or in a part of it.
+        bitfield :: 3.2.0 :: O(1) for each operation :: key:key0 operation:[GET=encoding_offset:(encoding offset:integer)|write:(OVERFLOW=wrap_sat_fail:[WRAP|SAT|FAIL] write_operation:(SET=encoding_offset_value:(encoding offset:integer value:integer)|INCRBY=encoding_offset_increment:(encoding offset:integer increment:integer)))]* :: Reads and changes integers of any width at bit positions of a string.
+        bitfield_ro :: 6.0.0 :: O(1) for each operation :: key:key0 GET=encoding_offset:[encoding offset:integer]** :: Reads integers of any width at bit positions of a string.
+        bitop :: 2.6.0 :: O(N), N being the length of the longest string :: operation:(AND|OR|XOR|NOT) destkey:key0 key:key1* :: Combines strings bit by bit and stores the result in a key.
+        bitpos :: 2.8.7 :: O(N) :: key:key0 bit:integer index:[start:integer end_index:[end:integer index_unit:[BYTE|BIT]@7.0.0]] :: Finds the first bit that is set, or clear, in a string.
+        getbit :: 2.2.0 :: O(1) :: key:key0 offset:integer :: Returns the bit at an offset of a string.
+        setbit :: 2.2.0 :: O(1) :: key:key0 offset:integer value:integer :: Sets or clears the bit at an offset of a string and returns what it was.
+        # generic
+        copy :: 6.2.0 :: O(N), N being the number of elements; O(1) for a string :: source:key0 destination:key1 [DB=destination-db:integer] [REPLACE] :: Copies a value to another key, also of another database.
+        del :: 1.0.0 :: O(N), N being the number of keys, plus the number of elements that each holds :: key:key0* :: Deletes keys.
+        exists :: 1.0.0 :: O(N), N being the number of keys :: key:key0* :: Counts how many of the keys exist.
+        expire :: 1.0.0 :: O(1) :: key:key0 seconds:integer condition:[NX|XX|GT|LT]@7.0.0 :: Lets a key expire after some seconds.
+        expireat :: 1.2.0 :: O(1) :: key:key0 unix-time-seconds:unix-time condition:[NX|XX|GT|LT]@7.0.0 :: Lets a key expire at a Unix time in seconds.
+        expiretime :: 7.0.0 :: O(1) :: key:key0 :: Returns the Unix time in seconds at which a key will expire.
+        keys :: 1.0.0 :: O(N), N being the number of keys in the database :: pattern:pattern :: Returns all keys that match a pattern.
+        move :: 1.0.0 :: O(1) :: key:key0 db:integer :: Moves a key to another database.
+        object :: 2.2.3 :: Depends on the subcommand ::  :: Tells how a value is kept in memory.
+        object|encoding :: 2.2.3 :: O(1) :: key:key0 :: Returns the name of a value's encoding in memory.
+        object|freq :: 4.0.0 :: O(1) :: key:key0 :: Returns how often a key is used, as the LFU policies count it.
+        object|help :: 6.2.0 :: O(1) ::  :: Lists the subcommands.
+        object|idletime :: 2.2.3 :: O(1) :: key:key0 :: Returns the seconds since a key was last used.
+        object|refcount :: 2.2.3 :: O(1) :: key:key0 :: Returns how many references a value has.
+        persist :: 2.2.0 :: O(1) :: key:key0 :: Removes the deadline of a key.
+        pexpire :: 2.6.0 :: O(1) :: key:key0 milliseconds:integer condition:[NX|XX|GT|LT]@7.0.0 :: Lets a key expire after some milliseconds.
+        pexpireat :: 2.6.0 :: O(1) :: key:key0 unix-time-milliseconds:unix-time condition:[NX|XX|GT|LT]@7.0.0 :: Lets a key expire at a Unix time in milliseconds.
+        pexpiretime :: 7.0.0 :: O(1) :: key:key0 :: Returns the Unix time in milliseconds at which a key will expire.
+        pttl :: 2.6.0 :: O(1) :: key:key0 :: Returns how many milliseconds are left until a key expires.
+        randomkey :: 1.0.0 :: O(1) ::  :: Returns a key picked at random.
+        rename :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, replacing what the new name held.
+        renamenx :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, provided that the new name is free.
+        scan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N keys :: cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] [TYPE=type@6.0.0] :: Walks over the keys of the database step by step.
+        touch :: 3.2.1 :: O(N), N being the number of keys :: key:key0* :: Counts how many of the keys exist and marks them as used.
+        ttl :: 1.0.0 :: O(1) :: key:key0 :: Returns how many seconds are left until a key expires.
+        type :: 1.0.0 :: O(1) :: key:key0 :: Returns the type of the value in a key.
+        unlink :: 4.0.0 :: O(1) for each key; memory is freed later :: key:key0* :: Deletes keys and frees their memory later.
+        # transactions
+        discard :: 2.0.0 :: O(N), N being the number of queued commands ::  :: Drops the queued transaction.
+        exec :: 1.2.0 :: Depends on the queued commands ::  :: Runs the queued transaction as one.
+        multi :: 1.2.0 :: O(1) ::  :: Begins a transaction: what follows is queued until EXEC.
+        unwatch :: 2.2.0 :: O(1) ::  :: Forgets all watched keys.
+        watch :: 2.2.0 :: O(1) for each key :: key:key0* :: Makes the next EXEC depend on these keys staying as they are.
+        # connection
+        auth :: 1.0.0 :: O(N), N being the number of the user's passwords :: [username@6.0.0] password :: Logs the connection in.
+        client :: 2.4.0 :: Depends on the subcommand ::  :: Tells about connections and manages them.
+        client|getname :: 2.6.9 :: O(1) ::  :: Returns the connection's name.
+        client|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        client|id :: 5.0.0 :: O(1) ::  :: Returns the connection's number.
+        client|info :: 6.2.0 :: O(1) ::  :: Describes this connection.
+        client|kill :: 2.4.0 :: O(N), N being the number of connections :: filter:(ip:port|new-format:([ID=client-id:integer@2.8.12]|TYPE=normal_master_slave_pubsub:[NORMAL|MASTER@3.2.0|SLAVE|REPLICA@5.0.0|PUBSUB]@2.8.12|[USER=username]|[ADDR=ip:port]|[LADDR=ip:port@6.2.0]|[SKIPME=yes/no])*) :: Closes connections that fit the filters.
+        client|list :: 2.4.0 :: O(N), N being the number of connections :: TYPE=normal_master_replica_pubsub:[NORMAL|MASTER|REPLICA|PUBSUB]@5.0.0 ID=id:[client-id:integer*]@6.2.0 :: Describes all connections, or those that fit the filters.
+        client|no-evict :: 7.0.0 :: O(1) :: enabled:(ON|OFF) :: Exempts the connection from being closed to save memory.
+        client|no-touch :: 7.2.0 :: O(1) :: enabled:(ON|OFF) :: Lets the connection read keys without marking them as used.
+        client|pause :: 3.0.0 :: O(1) :: timeout:integer mode:[WRITE|ALL]@6.2.0 :: Holds back the commands of all clients, or their writes, for a time.
+        client|reply :: 3.2.0 :: O(1) :: on_off_skip:(ON|OFF|SKIP) :: Switches replies to this connection on or off.
+        client|setinfo :: 7.2.0 :: O(1) :: attr:(lib-name=libname|lib-ver=libver) :: Notes the client library's name or version for CLIENT LIST.
+        client|setname :: 2.6.9 :: O(1) :: connection-name :: Names the connection.
+        client|unblock :: 5.0.0 :: O(log N), N being the number of connections :: client-id:integer timeout_error:[TIMEOUT|ERROR] :: Ends the wait of a client that a blocking command holds.
+        client|unpause :: 6.2.0 :: O(N), N being the number of paused clients ::  :: Ends CLIENT PAUSE.
+        echo :: 1.0.0 :: O(1) :: message :: Returns the message.
+        hello :: 6.0.0 :: O(1) :: arguments:[protover:integer AUTH=username_password:[username password] [SETNAME=clientname]] :: Greets the server: chooses the protocol version, logs in, names the connection.
+        ping :: 1.0.0 :: O(1) :: [message] :: Tells that the server is alive, or returns the message.
+        quit :: 1.0.0 :: O(1) ::  :: Closes the connection. :: 7.2.0 :: just closing the connection
+        reset :: 6.2.0 :: O(1) ::  :: Puts the connection into the state of a new one.
+        select :: 1.0.0 :: O(1) :: index:integer :: Chooses the database that the connection works on.
+        # server
+        command :: 2.8.13 :: O(N), N being the number of commands ::  :: Describes all commands.
+        command|count :: 2.8.13 :: O(1) ::  :: Counts the commands.
+        command|docs :: 7.0.0 :: O(N), N being the number of commands asked for :: [command-name*] :: Returns the documentation of commands.
+        command|getkeys :: 2.8.13 :: O(N), N being the number of arguments :: command [arg*] :: Finds the keys among a command's arguments.
+        command|getkeysandflags :: 7.0.0 :: O(N), N being the number of arguments :: command [arg*] :: Finds the keys among a command's arguments, and what becomes of them.
+        command|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        command|info :: 2.8.13 :: O(N), N being the number of commands asked for :: [command-name*] :: Describes some or all commands.
+        command|list :: 7.0.0 :: O(N), N being the number of commands :: FILTERBY=filterby:[MODULE=module-name|ACLCAT=category|PATTERN=pattern:pattern] :: Lists the names of all commands, or of those that fit a filter.
+        config :: 2.0.0 :: Depends on the subcommand ::  :: Reads and changes the configuration.
+        config|get :: 2.0.0 :: O(N), N being the number of settings asked for :: parameter:(parameter)* :: Returns the settings whose names match.
+        config|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        config|resetstat :: 2.0.0 :: O(1) ::  :: Sets the counters that INFO shows back to zero.
+        config|rewrite :: 2.8.0 :: O(1) ::  :: Writes the settings in force into the configuration file.
+        config|set :: 2.0.0 :: O(N), N being the number of settings given :: parameter_value:(parameter value)* :: Changes settings; all of them or none.
+        dbsize :: 1.0.0 :: O(1) ::  :: Counts the keys of the database.
+        debug :: 1.0.0 :: Depends on the subcommand ::  :: Helps those who develop and test the server. :: syscmd
+        flushall :: 1.0.0 :: O(N), N being the number of keys in all databases :: async:[ASYNC@4.0.0|SYNC@6.2.0] :: Deletes the keys of all databases.
+        flushdb :: 1.0.0 :: O(N), N being the number of keys in the database :: async:[ASYNC@4.0.0|SYNC@6.2.0] :: Deletes the keys of the database.
+        info :: 1.0.0 :: O(1) :: [section*] :: Reports the server's state and counters.
+        lastsave :: 1.0.0 :: O(1) ::  :: Returns the Unix time of the last snapshot that succeeded.
+        latency :: 2.8.13 :: Depends on the subcommand ::  :: Tells what made the server slow to answer.
+        latency|doctor :: 2.8.13 :: O(1) ::  :: Explains the latencies that were measured.
+        latency|graph :: 2.8.13 :: O(1) :: event :: Draws an event's latencies.
+        latency|help :: 2.8.13 :: O(1) ::  :: Lists the subcommands.
+        latency|histogram :: 7.0.0 :: O(N), N being the number of commands with figures :: [command*] :: Returns how the run times of commands are spread.
+        latency|history :: 2.8.13 :: O(1) :: event :: Returns an event's latencies with their times.
+        latency|latest :: 2.8.13 :: O(1) ::  :: Returns the last and the worst latency of every event.
+        latency|reset :: 2.8.13 :: O(1) :: [event*] :: Forgets the latencies of some or all events.
+        lolwut :: 5.0.0 ::  :: [VERSION=version:integer] :: Shows a piece of computer art and the server's version.
+        memory :: 4.0.0 :: Depends on the subcommand ::  :: Tells what the memory is used for.
+        memory|doctor :: 4.0.0 :: O(1) ::  :: Looks for problems with memory.
+        memory|help :: 4.0.0 :: O(1) ::  :: Lists the subcommands.
+        memory|malloc-stats :: 4.0.0 :: Depends on how much memory is allocated ::  :: Returns the allocator's own report.
+        memory|purge :: 4.0.0 :: Depends on how much memory is allocated ::  :: Asks the allocator to give memory back.
+        memory|stats :: 4.0.0 :: O(1) ::  :: Returns what memory is used for in figures.
+        memory|usage :: 4.0.0 :: O(N), N being the number of samples :: key:key0 [SAMPLES=count:integer] :: Estimates the bytes that a key and its value take.
+        role :: 2.8.12 :: O(1) ::  :: Returns whether the server is a primary or a replica, with its peers.
+        shutdown :: 1.0.0 :: O(N) when a snapshot is saved, N being the number of keys; else O(1) :: nosave_save:[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0] :: Stops the server in order.
+        slowlog :: 2.2.12 :: Depends on the subcommand ::  :: Keeps the commands that took long.
+        slowlog|get :: 2.2.12 :: O(N), N being the number of entries returned :: [count:integer] :: Returns the latest slow commands.
+        slowlog|help :: 6.2.0 :: O(1) ::  :: Lists the subcommands.
+        slowlog|len :: 2.2.12 :: O(1) ::  :: Counts the slow commands that are kept.
+        slowlog|reset :: 2.2.12 :: O(N), N being the number of entries ::  :: Forgets the slow commands.
+        swapdb :: 4.0.0 :: O(N), N being the number of clients that watch or wait for keys of the two :: index1:integer index2:integer :: Swaps two databases.
+        time :: 2.6.0 :: O(1) ::  :: Returns the server's clock in seconds and microseconds.
+        """
+}

@@ -1,0 +1,124 @@
+internal import Engine
+internal import HoldfastPlatform
+internal import Log
+
+/// From the configuration to what the server's parts go by.
+extension ServerState {
+    /// Puts a configuration into force.
+    ///
+    /// - Parameter changed: the settings that differ from what is in force; nil for all, at start.
+    /// - Returns: why it can't be, with the setting to blame.
+    mutating func apply(
+        _ configuration: Configuration, changed: [Setting]?
+    ) -> ConfigurationRejection? {
+        if let changed {
+            if let rejection = applyListeners(configuration, changed) { return rejection }
+            if let rejection = applyLog(configuration, changed) { return rejection }
+        }
+        settings.take(configuration)
+        dispatcher.context.limits.take(configuration)
+        slowLog.lengthMax = configuration.slowlogMaxLen
+        latency.threshold = Int64(configuration.latencyMonitorThreshold)
+        updateSlowTicks()
+        guardedClock.jumpLimit = Int64(configuration.clockJumpLimitMilliseconds)
+        if guardedClock.jumpLimit == 0 { guardedClock.acceptJump() }
+        diagnostics.level = configuration.loglevel
+        diagnostics.path = configuration.logfile
+        dispatcher.undurable.isOn =
+            durability.writer != nil && durability.policy == .always && settings.readsAreGated
+        dispatcher.updateRecording()
+        return nil
+    }
+
+    /// Opens new listeners where port or addresses change; the loop takes them over after this turn.
+    private mutating func applyListeners(
+        _ configuration: Configuration, _ changed: [Setting]
+    ) -> ConfigurationRejection? {
+        guard let setting = changed.first(where: { $0 == .port || $0 == .bind }) else { return nil }
+        do throws(ListenError) {
+            listenersToAdopt = try Listener.openAll(configuration, withUnix: false)
+            return nil
+        } catch {
+            return ConfigurationRejection(
+                setting,
+                setting == .port
+                    ? "Unable to listen on this port. Check server logs."
+                    : "Failed to bind to specified addresses.")
+        }
+    }
+
+    private mutating func applyLog(
+        _ configuration: Configuration, _ changed: [Setting]
+    ) -> ConfigurationRejection? {
+        if changed.contains(.appendonly) {
+            if configuration.appendonly != (durability.writer != nil) {
+                return ConfigurationRejection(
+                    .appendonly, "the log can be turned on and off at start only")
+            }
+        }
+        if changed.contains(.dir) || changed.contains(.appenddirname) {
+            // The log stays where it was opened; Redis changes its working folder as well.
+            return nil
+        }
+        guard let writer = durability.writer else { return nil }
+        writer.settings = LogWriterSettings(configuration)
+        durability.policy = writer.settings.policy
+        return nil
+    }
+}
+
+extension LogWriterSettings {
+    init(_ configuration: Configuration) {
+        self.init()
+        policy = SyncPolicy(configuration.appendfsync)
+        segmentBytesMax = Int64(configuration.walSegmentSize)
+        preallocates = configuration.walPreallocate
+        unsyncedBytesMax = configuration.maxUnsyncedBytes
+        unsyncedMillisecondsMax = configuration.maxUnsyncedMilliseconds
+        reserveBytes = Int64(configuration.walReserve)
+        retainBytes = Int64(configuration.number(.walRetainSize))
+    }
+}
+
+extension SyncPolicy {
+    init(_ choice: SyncChoice) {
+        switch choice {
+        case .always: self = .always
+        case .everysec: self = .everysec
+        case .no: self = .no
+        }
+    }
+}
+
+extension ServerSettings {
+    mutating func take(_ configuration: Configuration) {
+        clientsMax = configuration.maxclients
+        idleTimeoutSeconds = configuration.timeout
+        keepAliveSeconds = configuration.tcpKeepalive
+        password = configuration.requirepass
+        isProtected = configuration.protectedMode
+        queryBufferMax = configuration.clientQueryBufferLimit
+        let limit = configuration.bufferLimits.normal
+        outputLimits = OutputLimits(
+            hard: Int(clamping: limit.hardBytes), soft: Int(clamping: limit.softBytes),
+            softSeconds: Int(clamping: limit.softSeconds))
+        slowLogMicroseconds = Int64(configuration.slowlogLogSlowerThan)
+        tracksLatency = configuration.latencyTracking
+        gatherMicroseconds = configuration.gatherPauseMicroseconds
+        hz = configuration.hz
+        activeExpireEffort = configuration.number(.activeExpireEffort)
+        readsAreGated = configuration.readVisibility == .gated
+        debugCommand = configuration.enableDebugCommand
+    }
+}
+
+extension EngineLimits {
+    mutating func take(_ configuration: Configuration) {
+        stringBytesMax = configuration.protoMaxBulkLen
+        countsAccesses = configuration.choiceName(.maxmemoryPolicy).hasSuffix("lfu")
+        lfuLogFactor = configuration.number(.lfuLogFactor)
+        lfuDecayMinutes = configuration.number(.lfuDecayTime)
+        expiresLazily = configuration.flag(.lazyfreeLazyExpire)
+        deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+    }
+}
