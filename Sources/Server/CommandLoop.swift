@@ -727,7 +727,7 @@ struct CommandLoop: ~Copyable {
         settings.mayStartEmpty = configuration.flag(.allowEmptyStart)
         let log = try load(settings)
         let writer = try LogWriter.open(
-            log.opening(in: folder), settings: LogWriterSettings(configuration),
+            log, in: folder, settings: LogWriterSettings(configuration),
             fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
         state.attach(writer, log)
     }
