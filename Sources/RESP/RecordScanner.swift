@@ -78,9 +78,8 @@ private struct HeaderCursor {
         let count = bytes.count
         guard offset < count else { return fail(.incomplete) }
         guard bytes[offset] == prefix else {
-            return invalid(
-                offset, prefix == 0x2a ? "no command where one is due" : "no argument where one is due"
-            )
+            let what = prefix == 0x2a ? "command" : "argument"
+            return invalid(offset, "no \(what) where one is due")
         }
         var index = offset + 1
         var value = 0

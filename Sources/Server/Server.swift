@@ -41,6 +41,7 @@ public enum HoldfastServer {
         ConnectionCommands.register(&rows)
         TransactionCommands.register(&rows)
         CommandCommands.register(&rows)
+        ClientCommands.register(&rows)
         let table = CommandTable(families: [
             StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
             rows.specs, CommandsToCome.table,
