@@ -66,12 +66,18 @@ public struct CommandDecoder: ~Copyable {
 
     @inline(__always)
     private static func header(_ input: ByteSlice, at offset: Int) -> Header {
-        // The shortest form first: one digit.
-        if offset + 3 < input.count, input[offset + 2] == 13 {
-            let digit = input[offset + 1] &- 48
-            if digit <= 9 {
+        // The shortest forms first: one digit, and two of which the first is not 0.
+        if offset + 4 < input.count {
+            let first = input[offset + 1] &- 48
+            if input[offset + 2] == 13, first <= 9 {
                 return .number(
-                    Int64(digit), next: offset + 4, endsInNewline: input[offset + 3] == 10)
+                    Int64(first), next: offset + 4, endsInNewline: input[offset + 3] == 10)
+            }
+            let second = input[offset + 2] &- 48
+            if input[offset + 3] == 13, first &- 1 < 9, second <= 9 {
+                return .number(
+                    Int64(first) &* 10 &+ Int64(second), next: offset + 5,
+                    endsInNewline: input[offset + 4] == 10)
             }
         }
         return longHeader(input, at: offset)
@@ -81,7 +87,9 @@ public struct CommandDecoder: ~Copyable {
         var end = offset + 1
         while end < input.count, input[end] != 13 { end += 1 }
         guard end + 1 < input.count else { return .incomplete }
-        guard let value = DecimalText.parse(input.slice(offset + 1..<end)) else { return .malformed }
+        guard let value = DecimalText.parse(input.slice(offset + 1..<end)) else {
+            return .malformed
+        }
         return .number(value, next: end + 2, endsInNewline: input[end + 1] == 10)
     }
 

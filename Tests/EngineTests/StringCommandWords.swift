@@ -1,3 +1,5 @@
+import HoldfastPlatform
+
 extension CommandGenerator {
     /// One command of the string family.
     mutating func stringCommand() -> [[UInt8]] {
