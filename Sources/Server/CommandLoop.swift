@@ -34,6 +34,8 @@ struct CommandLoop: ~Copyable {
     private var ungatedTurns = 0
     private var readyAverage = 1.0
     private var cron = Cron()
+    /// When the command before this one ended.
+    private var lastTicks: UInt64 = 0
 
     private static let listenerToken: UInt64 = 1 << 63
     private static let wakeToken: UInt64 = 1 << 62
@@ -284,6 +286,7 @@ struct CommandLoop: ~Copyable {
             } catch {
                 failure = error
             }
+            lastTicks = Ticks.now()
             state.dispatcher.prepare(&batch, database: session.database)
             for index in 0..<batch.count {
                 guard runCommand(index, session, replyStart: replyStart) else {
@@ -321,7 +324,7 @@ struct CommandLoop: ~Copyable {
         let command = batch[index]
         let row = Int(command.row)
         if _fastPath(row >= 0 && session.isPlain && state.condition.isPlain) {
-            let facts = state.dispatcher.table.facts(at: row)
+            let facts = state.dispatcher.rows.facts(row)
             if _fastPath(
                 facts.isData && facts.accepts(command.argumentCount))
             {
@@ -341,9 +344,7 @@ struct CommandLoop: ~Copyable {
         _ row: Int, _ facts: CommandTable.CommandFacts, _ arguments: Arguments, keyHash: UInt64,
         canonical: ByteSlice, _ session: Session, replyStart: Int
     ) {
-        let began = Ticks.now()
-        let mark = state.reply.buffer.count
-        let batchStart = state.dispatcher.context.log.first
+        let mark = state.dispatcher.context.reply.buffer.count
         let before = state.dispatcher.context.log.appended
         state.dispatcher.context.database = session.database
         state.dispatcher.beginUnit(at: state.now)
@@ -354,14 +355,18 @@ struct CommandLoop: ~Copyable {
         if after != before {
             turnHadWrites = true
             session.gates.add(
-                at: session.producedBytes + mark - replyStart, after, batchStart: batchStart)
+                at: session.producedBytes + mark - replyStart, after,
+                batchStart: state.dispatcher.context.log.first)
         } else {
             turnHadReads = true
             if !state.dispatcher.undurable.isEmpty {
                 gateRead(row, arguments, session, at: session.producedBytes + mark - replyStart)
             }
         }
-        let ticks = Ticks.now() &- began
+        // One reading of the clock per command: each begins where the one before it ended.
+        let ended = Ticks.now()
+        let ticks = ended &- lastTicks
+        lastTicks = ended
         state.dispatcher.counters.ran(row, ticks: ticks, failed: !succeeded)
         state.statistics.commandsProcessed &+= 1
         session.commandCount &+= 1
@@ -423,13 +428,13 @@ struct CommandLoop: ~Copyable {
     private mutating func runAdmitted(
         _ row: Int, _ arguments: Arguments, _ session: Session, replyStart: Int
     ) {
-        let facts = state.dispatcher.table.facts(at: row)
+        let facts = state.dispatcher.rows.facts(row)
         guard case .session(let handler) = state.dispatcher.table.spec(at: row).handler else {
             return runData(
                 row, facts, arguments, keyHash: 0, canonical: ByteSlice(), session,
                 replyStart: replyStart)
         }
-        let began = Ticks.now()
+        lastTicks = Ticks.now()
         let mark = state.reply.buffer.count
         let batchStart = state.dispatcher.context.log.first
         let before = state.dispatcher.context.log.appended
@@ -454,7 +459,9 @@ struct CommandLoop: ~Copyable {
             session.gates.add(
                 at: session.producedBytes + mark - replyStart, lsn, batchStart: batchStart)
         }
-        let ticks = Ticks.now() &- began
+        let ended = Ticks.now()
+        let ticks = ended &- lastTicks
+        lastTicks = ended
         state.dispatcher.counters.ran(row, ticks: ticks, failed: !succeeded)
         state.statistics.commandsProcessed &+= 1
         session.commandCount &+= 1
