@@ -1,5 +1,5 @@
 public import Engine
-public import HoldfastPlatform
+internal import HoldfastPlatform
 
 /// Sends the same commands to a stock server and to an engine, in RESP2 and RESP3 by turns, and compares the
 /// replies byte for byte, then the values, then the engine with the replay of its log.
