@@ -395,7 +395,13 @@ struct CommandLoop: ~Copyable {
         case .wait:
             hold(session)
             return false
-        case .refuse(let row, let error):
+        case .refuse(let row, let reason):
+            var error = reason
+            if let row, state.dispatcher.table.spec(at: row).name == "exec" {
+                // Also outside of a transaction, as in Redis.
+                state.dropTransaction(session)
+                error = TransactionCommands.aborted(by: reason)
+            }
             state.reply.error(error)
             state.noteError(replyAt: mark)
             if let row { state.dispatcher.counters.rejected(row) }

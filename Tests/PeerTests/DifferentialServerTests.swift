@@ -82,7 +82,9 @@ struct DifferentialServerTests {
             guard isEqual else { throw difference(seed, number, client, words, expected, actual) }
             if expected == .queued {
                 queued[client].append(words)
-            } else if ["multi", "exec", "discard", "reset"].contains(name), words.count == 1 {
+            } else if name == "exec"
+                || !expected.isError && ["multi", "discard", "reset"].contains(name)
+            {
                 queued[client] = []
             }
         }

@@ -109,7 +109,9 @@ public struct MixedCommandGenerator {
         case 1: words = Array(words.prefix(1 + values.random.below(words.count)))
         case 2: words.append(values.letters())
         default:
-            if words.count > 1 { words[1 + values.random.below(words.count - 1)] = values.letters() }
+            if words.count > 1 {
+                words[1 + values.random.below(words.count - 1)] = values.letters()
+            }
         }
         return words
     }
