@@ -60,7 +60,7 @@ struct FileFormatDocTests {
     @Test("the segment in hex is read back")
     func hexIsDecoded() throws {
         let bytes = try segmentBytes()
-        try bytes.withSlice { bytes in
+        bytes.withSlice { bytes in
             guard case .line(let opening) = BatchDecoder.opening(bytes) else {
                 Issue.record("no opening line")
                 return
