@@ -79,9 +79,10 @@ final class LogWriterCore {
     private static let retryNanosecondsMax: UInt64 = 1_000_000_000
     private static let probeNanoseconds: UInt64 = 100_000_000
     private static let probeIdleNanoseconds: UInt64 = 1_000_000_000
-    /// A sync that takes longer than this makes the command thread stop writing by itself.
-    private static let stuckNanoseconds: UInt64 = 50_000_000
-    private static let slowWriteNanoseconds: UInt64 = 20_000_000
+    /// A sync that takes longer than this makes the command thread stop writing by itself: writes beside
+    /// it were seen to block for hundreds of milliseconds, and readers with them.
+    private static let stuckNanoseconds: UInt64 = 10_000_000
+    private static let slowWriteNanoseconds: UInt64 = 5_000_000
     /// One write job takes at most so many bytes, so that a roll comes near its size.
     private static let writeBytesMax = 8 << 20
 

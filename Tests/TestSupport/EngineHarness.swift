@@ -177,12 +177,12 @@ public final class EngineHarness {
                 continue
             }
             batch.appendCommand(words)
-            let words = batch.arguments(of: 0)
-            let row = dispatcher.table.lookup(words[0]) ?? -1
-            let succeeded = dispatcher.replay(row: row, words, keyHash: 0, at: now) == .applied
+            let arguments = batch.arguments(of: 0)
+            let row = dispatcher.table.lookup(arguments[0]) ?? -1
+            let succeeded = dispatcher.replay(row: row, arguments, keyHash: 0, at: now) == .applied
             batch.removeAll()
             guard succeeded else {
-                throw ReplayFailure(description: "refused at replay: \(Request.shown((0..<words.count).map { words[$0].copyToArray() }))")
+                throw ReplayFailure(description: "refused at replay: \(Request.shown(words))")
             }
         }
     }
