@@ -117,6 +117,7 @@ public struct CommandBatch: ~Copyable {
         sliceRoom = room
     }
 
+    @inline(__always)
     mutating func finishCommand(firstArgument: Int, canonical: ByteSlice) {
         // SAFETY: decoders stop at `commandsMax`.
         precondition(count < Self.commandsMax)
@@ -127,6 +128,7 @@ public struct CommandBatch: ~Copyable {
         count += 1
     }
 
+    @inline(__always)
     mutating func setEnd(_ end: Int) {
         precondition(count > 0)
         unsafe commandTable[count - 1].end = end

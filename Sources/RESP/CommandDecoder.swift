@@ -44,7 +44,8 @@ public struct CommandDecoder: ~Copyable {
             if position > 0 {
                 used = try resume(rest, into: &batch, limits: limits)
             } else if rest[0] == UInt8(ascii: "*") {
-                used = try multibulk(rest, into: &batch, limits: limits)
+                let whole = limits.isAuthenticated ? Self.whole(rest, into: &batch) : 0
+                used = whole > 0 ? whole : try multibulk(rest, into: &batch, limits: limits)
             } else {
                 used = try inline(rest, into: &batch)
             }
@@ -53,6 +54,65 @@ public struct CommandDecoder: ~Copyable {
             if batch.count > found { batch.setEnd(start) }
         }
         return start
+    }
+
+    // MARK: Whole commands
+
+    /// Reads a command of up to nine arguments of up to 999,999 bytes that is all there and canonical, which is
+    /// nearly every request; a quarter of the instructions of the general way.
+    ///
+    /// - Returns: the bytes of the command, or 0 if the general way has to look.
+    private static func whole(_ input: ByteSlice, into batch: inout CommandBatch) -> Int {
+        let end = input.count
+        guard end >= 8 else { return 0 }
+        // SAFETY: every load below lies before `end`, as the comparison in front of it says.
+        let base = unsafe input.pointer
+        let head = unsafe base.loadUnaligned(as: UInt32.self).littleEndian
+        guard head & 0xFFFF_00FF == 0x0A0D_002A else { return 0 }
+        let count = ((head >> 8) & 0xFF) &- 48
+        guard count >= 1 && count <= 9 else { return 0 }
+        let first = batch.sliceCount
+        var offset = 4
+        for _ in 0..<count {
+            guard offset + 6 <= end else { break }
+            var size: Int
+            let word = unsafe base.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+                .littleEndian
+            if word & 0xFFFF_00FF == 0x0A0D_0024 {
+                size = Int((word >> 8) & 0xFF) - 48
+                guard size >= 0 && size <= 9 else { break }
+                offset += 4
+            } else {
+                guard word & 0xFF == 0x24 else { break }
+                size = Int((word >> 8) & 0xFF) - 48
+                guard size >= 1 && size <= 9 else { break }
+                var at = offset + 2
+                let last = min(offset + 7, end)
+                while at < last {
+                    let digit = unsafe base.load(fromByteOffset: at, as: UInt8.self) &- 48
+                    if digit > 9 { break }
+                    size = size &* 10 &+ Int(digit)
+                    at += 1
+                }
+                guard at + 2 <= end,
+                    unsafe base.loadUnaligned(fromByteOffset: at, as: UInt16.self).littleEndian
+                        == 0x0A0D
+                else { break }
+                offset = at + 2
+            }
+            guard end - offset >= size + 2,
+                unsafe base.loadUnaligned(fromByteOffset: offset + size, as: UInt16.self)
+                    .littleEndian == 0x0A0D
+            else { break }
+            unsafe batch.append(ByteSlice(base: base + offset, count: size))
+            offset += size + 2
+        }
+        guard batch.sliceCount - first == Int(count) else {
+            batch.dropArguments(from: first)
+            return 0
+        }
+        batch.finishCommand(firstArgument: first, canonical: input.prefix(offset))
+        return offset
     }
 
     // MARK: Multibulk

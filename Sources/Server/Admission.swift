@@ -59,6 +59,12 @@ extension ServerState {
             flags.contains(.write)
             || isExec && session.transaction?.queued.contains { isWrite($0.row) } == true
         if writes, let reason = condition.writeRefusal { return .message(reason) }
+        if writes, let reason = condition.growthRefusal {
+            let grows =
+                flags.contains(.denyOOM)
+                || isExec && session.transaction?.queued.contains { canGrow($0.row) } == true
+            if grows { return .message(reason) }
+        }
         if condition.isLoading, !flags.contains(.loading) {
             return .text("LOADING Redis is loading the dataset in memory")
         }
@@ -69,6 +75,10 @@ extension ServerState {
 
     private func isWrite(_ row: Int) -> Bool {
         dispatcher.table.facts(at: row).flags.contains(.write)
+    }
+
+    private func canGrow(_ row: Int) -> Bool {
+        dispatcher.table.facts(at: row).flags.contains(.denyOOM)
     }
 
     private func mustWait(_ flags: CommandFlags, _ row: Int, _ session: Session) -> Bool {
@@ -108,21 +118,26 @@ extension ServerState {
     /// The name, cut to 128 bytes, and about 128 bytes of arguments.
     static func unknownCommand(_ arguments: Arguments) -> CommandError {
         var text = Array("ERR unknown command '".utf8)
-        text += arguments[0].prefix(128).copyToArray()
+        text += shown(arguments[0], most: 128)
         text += Array("', with args beginning with: ".utf8)
-        var shown: [UInt8] = []
+        var list: [UInt8] = []
         for index in 1..<max(arguments.count, 1) {
-            guard shown.count < 128 else { break }
-            shown.append(UInt8(ascii: "'"))
-            shown += arguments[index].prefix(128 - shown.count + 1).copyToArray()
-            shown += Array("' ".utf8)
+            guard list.count < 128 else { break }
+            list.append(UInt8(ascii: "'"))
+            list += Self.shown(arguments[index], most: 128 - list.count + 1)
+            list += Array("' ".utf8)
         }
-        return .bytes(text + shown)
+        return .bytes(text + list)
+    }
+
+    /// A client's word as Redis quotes it: cut at `most` bytes, and at a NUL.
+    private static func shown(_ word: ByteSlice, most: Int) -> [UInt8] {
+        Array(word.prefix(most).copyToArray().prefix { $0 != 0 })
     }
 
     private func unknownSubcommand(_ container: Int, _ arguments: Arguments) -> CommandError {
         var text = Array("ERR unknown subcommand '".utf8)
-        text += arguments[1].prefix(128).copyToArray()
+        text += Self.shown(arguments[1], most: 128)
         text += Array("'. Try \(table(container).uppercased()) HELP.".utf8)
         return .bytes(text)
     }

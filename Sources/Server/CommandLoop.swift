@@ -1,4 +1,5 @@
 internal import Engine
+internal import Glibc
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
@@ -34,6 +35,12 @@ struct CommandLoop: ~Copyable {
     private var ungatedTurns = 0
     private var readyAverage = 1.0
     private var cron = Cron()
+    /// The monotonic clock at the beginning of the turn.
+    private var turnNanoseconds: UInt64 = 0
+    /// The earliest deadline of any key, as of the end of the last turn's commands.
+    private var nextDeadline: Int64?
+    /// When the command before this one ended.
+    private var lastTicks: UInt64 = 0
 
     private static let listenerToken: UInt64 = 1 << 63
     private static let wakeToken: UInt64 = 1 << 62
@@ -74,7 +81,10 @@ struct CommandLoop: ~Copyable {
         gather()
         let ready = poller.wait(milliseconds: waitMilliseconds())
         let began = Ticks.now()
-        if let report = state.guardedClock.read(state.clock) { state.report(report) }
+        turnNanoseconds = state.clock.monotonicNanoseconds
+        if let report = state.guardedClock.read(state.clock, nanoseconds: turnNanoseconds) {
+            state.report(report)
+        }
         state.dispatcher.context.keyspace.accessNow = AccessClock.now(
             milliseconds: state.now, state.dispatcher.context.limits)
         readyAverage = readyAverage * 0.9 + Double(ready) * 0.1
@@ -84,7 +94,7 @@ struct CommandLoop: ~Copyable {
         for index in 0..<ready { handle(poller.event(at: index)) }
         let commandsDone = Ticks.now()
         expireSome()
-        if cron.isDue(state.clock) { runCron() }
+        if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
         sendReplies()
@@ -108,8 +118,9 @@ struct CommandLoop: ~Copyable {
     }
 
     private func waitMilliseconds() -> Int32 {
-        var wait = cron.millisecondsLeft(state.clock)
-        if state.settings.isActiveExpireOn, let deadline = state.nextDeadline() {
+        if state.dispatcher.context.keyspace.hasRetired { return 0 }
+        var wait = cron.millisecondsLeft(at: turnNanoseconds)
+        if state.settings.isActiveExpireOn, let deadline = nextDeadline {
             wait = min(wait, max(deadline - state.now, 0))
         }
         return Int32(clamping: max(wait, 0))
@@ -120,6 +131,7 @@ struct CommandLoop: ~Copyable {
             accept(listeners[Int(event.token & 0xFFFF)])
         } else if event.token & Self.wakeToken != 0 {
             wakeUp.drain()
+            state.updateCondition()
         } else if event.token & Self.signalToken != 0 {
             while let signal = signals.next() { state.receive(signal: signal) }
         } else if let session = state.sessions.session(token: event.token) {
@@ -284,6 +296,7 @@ struct CommandLoop: ~Copyable {
             } catch {
                 failure = error
             }
+            lastTicks = Ticks.now()
             state.dispatcher.prepare(&batch, database: session.database)
             for index in 0..<batch.count {
                 guard runCommand(index, session, replyStart: replyStart) else {
@@ -321,7 +334,7 @@ struct CommandLoop: ~Copyable {
         let command = batch[index]
         let row = Int(command.row)
         if _fastPath(row >= 0 && session.isPlain && state.condition.isPlain) {
-            let facts = state.dispatcher.table.facts(at: row)
+            let facts = state.dispatcher.rows.facts(row)
             if _fastPath(
                 facts.isData && facts.accepts(command.argumentCount))
             {
@@ -341,9 +354,7 @@ struct CommandLoop: ~Copyable {
         _ row: Int, _ facts: CommandTable.CommandFacts, _ arguments: Arguments, keyHash: UInt64,
         canonical: ByteSlice, _ session: Session, replyStart: Int
     ) {
-        let began = Ticks.now()
-        let mark = state.reply.buffer.count
-        let batchStart = state.dispatcher.context.log.first
+        let mark = state.dispatcher.context.reply.buffer.count
         let before = state.dispatcher.context.log.appended
         state.dispatcher.context.database = session.database
         state.dispatcher.beginUnit(at: state.now)
@@ -354,14 +365,18 @@ struct CommandLoop: ~Copyable {
         if after != before {
             turnHadWrites = true
             session.gates.add(
-                at: session.producedBytes + mark - replyStart, after, batchStart: batchStart)
+                at: session.producedBytes + mark - replyStart, after,
+                batchStart: state.dispatcher.context.log.first)
         } else {
             turnHadReads = true
             if !state.dispatcher.undurable.isEmpty {
                 gateRead(row, arguments, session, at: session.producedBytes + mark - replyStart)
             }
         }
-        let ticks = Ticks.now() &- began
+        // One reading of the clock per command: each begins where the one before it ended.
+        let ended = Ticks.now()
+        let ticks = ended &- lastTicks
+        lastTicks = ended
         state.dispatcher.counters.ran(row, ticks: ticks, failed: !succeeded)
         state.statistics.commandsProcessed &+= 1
         session.commandCount &+= 1
@@ -395,7 +410,13 @@ struct CommandLoop: ~Copyable {
         case .wait:
             hold(session)
             return false
-        case .refuse(let row, let error):
+        case .refuse(let row, let reason):
+            var error = reason
+            if let row, state.dispatcher.table.spec(at: row).name == "exec" {
+                // Also outside of a transaction, as in Redis.
+                state.dropTransaction(session)
+                error = TransactionCommands.aborted(by: reason)
+            }
             state.reply.error(error)
             state.noteError(replyAt: mark)
             if let row { state.dispatcher.counters.rejected(row) }
@@ -423,13 +444,13 @@ struct CommandLoop: ~Copyable {
     private mutating func runAdmitted(
         _ row: Int, _ arguments: Arguments, _ session: Session, replyStart: Int
     ) {
-        let facts = state.dispatcher.table.facts(at: row)
+        let facts = state.dispatcher.rows.facts(row)
         guard case .session(let handler) = state.dispatcher.table.spec(at: row).handler else {
             return runData(
                 row, facts, arguments, keyHash: 0, canonical: ByteSlice(), session,
                 replyStart: replyStart)
         }
-        let began = Ticks.now()
+        lastTicks = Ticks.now()
         let mark = state.reply.buffer.count
         let batchStart = state.dispatcher.context.log.first
         let before = state.dispatcher.context.log.appended
@@ -454,7 +475,9 @@ struct CommandLoop: ~Copyable {
             session.gates.add(
                 at: session.producedBytes + mark - replyStart, lsn, batchStart: batchStart)
         }
-        let ticks = Ticks.now() &- began
+        let ended = Ticks.now()
+        let ticks = ended &- lastTicks
+        lastTicks = ended
         state.dispatcher.counters.ran(row, ticks: ticks, failed: !succeeded)
         state.statistics.commandsProcessed &+= 1
         session.commandCount &+= 1
@@ -515,19 +538,23 @@ struct CommandLoop: ~Copyable {
     // MARK: Expiry and the log
 
     private mutating func expireSome() {
+        nextDeadline = state.nextDeadline()
         guard state.settings.isActiveExpireOn, !state.condition.isLoading,
-            let deadline = state.nextDeadline(), deadline <= state.now
+            let deadline = nextDeadline, deadline <= state.now
         else { return }
         let limit = Self.expiryPerTurn * state.settings.activeExpireEffort
         _ = state.dispatcher.expireDue(at: state.now, limit: limit)
+        nextDeadline = state.nextDeadline()
     }
 
     /// Hands the turn's effects to the log. Writing and syncing happen here and now if nobody is kept
     /// waiting by it, else on the log's own thread.
     private mutating func submit() {
         ungatedTurns = turnHadReads ? 16 : max(ungatedTurns - 1, 0)
+        guard !state.dispatcher.context.log.isEmpty else { return }
         state.durability.submit(
             &state.dispatcher.context.log, inlineAllowed: ungatedTurns == 0)
+        state.updateCondition()
     }
 
     // MARK: Replies
@@ -535,7 +562,7 @@ struct CommandLoop: ~Copyable {
     /// Notes that the reply buffer from `start` on belongs to `session`.
     private mutating func noteReplies(_ session: Session, from start: Int) {
         let end = state.reply.buffer.count
-        guard end > start, !session.isClosed else { return }
+        guard end > start || session.closesAfterReply, !session.isClosed else { return }
         session.producedBytes += end - start
         if let range = session.turnRange {
             if range.upperBound == start {
@@ -673,7 +700,7 @@ struct CommandLoop: ~Copyable {
     // MARK: Now and then
 
     private mutating func runCron() {
-        cron.ran(state.clock)
+        cron.ran(at: turnNanoseconds)
         state.runCron()
         if cron.isNewSecond {
             closeIdle()
@@ -753,6 +780,11 @@ struct CommandLoop: ~Copyable {
         guard ready > 0 else { return }
         for index in 0..<ready { handle(poller.event(at: index)) }
         sendReplies()
+        if state.shutdown != nil {
+            // Nothing was changed yet, so there is nothing to finish.
+            state.diagnostics.notice("Stopped while loading. Redis is now ready to exit, bye bye...")
+            exit(0)
+        }
     }
 
     /// The clean stop: no more commands, everything durable, then the replies that still may leave.
@@ -780,15 +812,13 @@ private struct Cron {
     private(set) var second: Int64 = 0
     private(set) var isNewSecond = false
 
-    func isDue(_ clock: any Clock) -> Bool { clock.monotonicNanoseconds >= next }
+    func isDue(at now: UInt64) -> Bool { now >= next }
 
-    func millisecondsLeft(_ clock: any Clock) -> Int64 {
-        let now = clock.monotonicNanoseconds
-        return now >= next ? 0 : Int64((next - now) / 1_000_000) + 1
+    func millisecondsLeft(at now: UInt64) -> Int64 {
+        now >= next ? 0 : Int64((next - now) / 1_000_000) + 1
     }
 
-    mutating func ran(_ clock: any Clock) {
-        let now = clock.monotonicNanoseconds
+    mutating func ran(at now: UInt64) {
         next = now + 100_000_000
         let current = Int64(now / 1_000_000_000)
         isNewSecond = current != second

@@ -100,8 +100,7 @@ public enum HoldfastServer {
             return 1
         }
         do {
-            try start(configuration, diagnostics, allocator)
-            return 0
+            try serve(configuration, diagnostics, allocator)
         } catch let error as StartError {
             diagnostics.warning(error.message)
         } catch let error as LogReadError {
@@ -114,10 +113,11 @@ public enum HoldfastServer {
         return 1
     }
 
-    private static func start(
+    /// Starts, serves, stops, and ends the process.
+    private static func serve(
         _ configuration: Configuration, _ diagnostics: Diagnostics,
         _ allocator: any AllocatorStatistics
-    ) throws {
+    ) throws -> Never {
         StartReport.begin(configuration, diagnostics, allocator)
         try Startup.check(configuration)
         let signals = try Signals()
@@ -146,6 +146,9 @@ public enum HoldfastServer {
         StartReport.ready(listeners, diagnostics)
         loop.run()
         try loop.shutDown()
+        Startup.removePIDFile(pidFile, diagnostics)
+        // At once: giving back the memory of millions of keys one by one would help nobody.
+        exit(0)
     }
 }
 

@@ -77,14 +77,14 @@ extension ServerState {
         if condition.pausedUntil > 0, now >= condition.pausedUntil { condition.pausedUntil = 0 }
         guard let writer = durability.writer else { return }
         condition.holdsWriters = writer.shouldHoldWriters
+        condition.writeRefusal = nil
+        condition.growthRefusal = nil
         if writer.isFailing {
             let reason = writer.lastError?.reason ?? "unknown error"
             condition.writeRefusal = "MISCONF Errors writing to the AOF file: \(reason)"
         } else if !writer.growthAllowed {
-            condition.writeRefusal =
+            condition.growthRefusal =
                 "MISCONF Errors writing to the AOF file: No space left on device"
-        } else {
-            condition.writeRefusal = nil
         }
     }
 

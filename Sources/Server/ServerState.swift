@@ -84,6 +84,8 @@ struct ServerCondition {
     var isLoading = false
     /// The reason why writes are refused with MISCONF, if they are.
     var writeRefusal: String?
+    /// The same for writes that can grow the data: the disk is nearly full. Deletes go on.
+    var growthRefusal: String?
     /// Writes wait: more is unsynced than allowed.
     var holdsWriters = false
     /// CLIENT PAUSE: until when (Unix ms), and whether for writes only.
@@ -93,7 +95,8 @@ struct ServerCondition {
 
     /// Nothing does.
     var isPlain: Bool {
-        !isLoading && writeRefusal == nil && !holdsWriters && pausedUntil == 0
+        !isLoading && writeRefusal == nil && growthRefusal == nil && !holdsWriters
+            && pausedUntil == 0
     }
 }
 

@@ -14,13 +14,13 @@ public struct Dispatcher: ~Copyable {
     public var counters: CommandCounters
     public var watches = WatchTable()
     public var undurable = UndurableKeys()
-    private let handlers: HandlerList
+    public let rows: HotRows
 
     public init(table: CommandTable, context: consuming CommandContext) {
         self.table = table
         self.context = context
         counters = CommandCounters(count: table.count)
-        handlers = HandlerList(table)
+        rows = HotRows(table)
     }
 
     // MARK: Preparing
@@ -31,15 +31,20 @@ public struct Dispatcher: ~Copyable {
         var hasKeys = false
         for index in 0..<batch.count {
             let arguments = batch.arguments(of: index)
-            guard let row = table.lookup(arguments[0]) else { continue }
+            var row = rows.cached(arguments[0])
+            if row < 0 {
+                guard let found = table.lookup(arguments[0]) else { continue }
+                row = Int32(truncatingIfNeeded: found)
+                rows.remember(arguments[0], row)
+            }
             var hash: UInt64 = 0
-            let firstKey = Int(table.facts(at: row).firstKey)
+            let firstKey = Int(rows.facts(Int(row)).firstKey)
             if firstKey > 0, firstKey < arguments.count {
                 hash = context.keyspace.hash(arguments[firstKey])
                 context.keyspace.prefetchSlot(hash, database)
                 hasKeys = true
             }
-            batch.note(index, row: Int32(truncatingIfNeeded: row), keyHash: hash)
+            batch.note(index, row: row, keyHash: hash)
         }
         guard hasKeys, batch.count > 1 else { return }
         for index in 0..<batch.count {
@@ -61,7 +66,7 @@ public struct Dispatcher: ~Copyable {
     public mutating func run(
         row: Int, _ arguments: Arguments, keyHash: UInt64, canonical: ByteSlice
     ) -> Bool {
-        let facts = table.facts(at: row)
+        let facts = rows.facts(row)
         context.arguments = arguments
         context.canonical = canonical
         context.isLogged = false
@@ -77,7 +82,7 @@ public struct Dispatcher: ~Copyable {
         }
         let replyStart = context.reply.buffer.count
         do throws(CommandError) {
-            try handlers.call(row, &context)
+            try rows.call(row, &context)
             finishEffects(facts.flags)
             return true
         } catch {
@@ -189,7 +194,7 @@ public struct Dispatcher: ~Copyable {
         row: Int, _ arguments: Arguments, keyHash: UInt64, at now: Int64
     ) -> Replayed {
         guard row >= 0 else { return .notOnData }
-        let facts = table.facts(at: row)
+        let facts = rows.facts(row)
         guard facts.isData, facts.accepts(arguments.count) else { return .notOnData }
         context.isReplaying = true
         context.now = now
@@ -197,24 +202,6 @@ public struct Dispatcher: ~Copyable {
         context.isReplaying = false
         context.reply.buffer.removeAll()
         return succeeded ? .applied : .failed
-    }
-}
-
-/// The handlers of all rows, side by side.
-private struct HandlerList {
-    private let handlers: [DataHandler?]
-
-    init(_ table: CommandTable) {
-        handlers = (0..<table.count).map { index in
-            if case .data(let handler) = table.spec(at: index).handler { return handler }
-            return nil
-        }
-    }
-
-    @inline(__always)
-    func call(_ row: Int, _ context: inout CommandContext) throws(CommandError) {
-        guard let handler = handlers[row] else { preconditionFailure("row without a handler") }
-        try handler(&context)
     }
 }
 

@@ -25,10 +25,10 @@ public struct GuardedClock: Sendable {
 
     /// Reads the clock.
     ///
+    /// - Parameter now: the monotonic clock, as read just before.
     /// - Returns: a report when the clock just began to misbehave.
-    public mutating func read(_ clock: some Clock) -> Report? {
+    public mutating func read(_ clock: some Clock, nanoseconds now: UInt64) -> Report? {
         let wall = clock.wallMilliseconds - held
-        let now = clock.monotonicNanoseconds
         let passed = Int64((now &- monotonic) / 1_000_000)
         monotonic = monotonic &+ UInt64(passed) &* 1_000_000
         if wall < milliseconds {

@@ -29,6 +29,10 @@ enum ConnectionCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         guard let number = DecimalText.parse(arguments[1]) else { throw .notAnInteger }
+        guard Int32(exactly: number) != nil else {
+            throw .text(
+                "ERR value is out of range, value must between -2147483648 and 2147483647")
+        }
         guard number >= 0, number < Int64(state.dispatcher.context.keyspace.databaseCount) else {
             throw .databaseOutOfRange
         }
@@ -156,7 +160,8 @@ enum ConnectionCommands {
             "ping", -1, [.fast, .sentinel], .connection,
             tips: [.requestAllShards, .responseAllSucceeded], ping)
         rows.add(
-            "quit", -1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy], .connection, quit)
+            "quit", -1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy], .connection, quit
+        )
         rows.add(
             "reset", 1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy], .connection,
             reset)

@@ -45,6 +45,18 @@ enum TransactionCommands {
         state.dispatcher.endUnit()
     }
 
+    /// The error of an EXEC that itself is refused.
+    static func aborted(by reason: CommandError) -> CommandError {
+        var text: [UInt8]
+        switch reason {
+        case .text(let string): text = Array(string.description.utf8)
+        case .message(let string): text = Array(string.utf8)
+        case .bytes(let bytes): text = bytes
+        }
+        if text.starts(with: "ERR ".utf8) { text.removeFirst(4) }
+        return .bytes(Array("EXECABORT Transaction discarded because of: ".utf8) + text)
+    }
+
     @Sendable
     static func watch(
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
@@ -75,10 +87,13 @@ enum TransactionCommands {
     }
 
     static func register(_ rows: inout SessionRows) {
-        rows.add("discard", 1, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions, discard)
+        rows.add(
+            "discard", 1, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions, discard)
         rows.add("exec", 1, [.noScript, .loading, .stale, .skipSlowlog], .transactions, exec)
-        rows.add("multi", 1, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions, multi)
-        rows.add("unwatch", 1, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions, unwatch)
+        rows.add(
+            "multi", 1, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions, multi)
+        rows.add(
+            "unwatch", 1, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions, unwatch)
         rows.add(
             "watch", -2, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions,
             keys: [.from(1, .ro)], watch)

@@ -1,8 +1,8 @@
-import HoldfastPlatform
+internal import HoldfastPlatform
 
 extension CommandGenerator {
     /// One command of the bitmap family, or one that gives it something to work on.
-    mutating func bitmapCommand() -> [[UInt8]] {
+    public mutating func bitmapCommand() -> [[UInt8]] {
         let name = pick([
             "bitcount", "bitfield", "bitfield", "bitfield_ro", "bitop", "bitpos", "getbit",
             "setbit",

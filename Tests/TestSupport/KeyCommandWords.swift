@@ -1,10 +1,10 @@
-import HoldfastPlatform
+internal import HoldfastPlatform
 
 /// Words of random commands on keys and databases.
-struct KeyCommandGenerator {
-    var values: CommandGenerator
+public struct KeyCommandGenerator {
+    public var values: CommandGenerator
 
-    init(seed: UInt64) { values = CommandGenerator(seed: seed) }
+    public init(seed: UInt64) { values = CommandGenerator(seed: seed) }
 
     private mutating func pick<T>(_ choices: [T]) -> T { values.pick(choices) }
     private mutating func word(_ text: String) -> [UInt8] { values.word(text) }
@@ -19,7 +19,7 @@ struct KeyCommandGenerator {
         return Array(text.utf8)
     }
 
-    mutating func command() -> [[UInt8]] {
+    public mutating func command() -> [[UInt8]] {
         let name = pick([
             "set", "set", "set", "set", "get", "select", "copy", "copy", "del", "exists", "expire",
             "expireat", "expiretime", "keys", "move", "move", "object", "persist", "pexpire",

@@ -1,24 +1,24 @@
-import HoldfastPlatform
+public import HoldfastPlatform
 
 /// Words of random commands: few keys, so that commands meet, and values from the edges.
-struct CommandGenerator {
-    var random: PRNG
+public struct CommandGenerator {
+    public var random: PRNG
 
-    init(seed: UInt64) { random = PRNG(seed: seed) }
+    public init(seed: UInt64) { random = PRNG(seed: seed) }
 
-    mutating func pick<T>(_ choices: [T]) -> T { choices[random.below(choices.count)] }
+    public mutating func pick<T>(_ choices: [T]) -> T { choices[random.below(choices.count)] }
 
-    mutating func key() -> [UInt8] {
+    public mutating func key() -> [UInt8] {
         random.oneIn(10) ? numericKey() : Array("key\(random.below(6))".utf8)
     }
 
     /// A key that mostly holds a number.
-    mutating func numericKey() -> [UInt8] {
+    public mutating func numericKey() -> [UInt8] {
         random.oneIn(6) ? Array("key0".utf8) : Array("num\(random.below(3))".utf8)
     }
 
     /// A number as text; mostly harmless, sometimes at a border, sometimes no number at all.
-    mutating func number() -> [UInt8] {
+    public mutating func number() -> [UInt8] {
         let text: String =
             switch random.below(12) {
             case 0: pick(["9223372036854775807", "-9223372036854775808", "9223372036854775806"])
@@ -32,7 +32,7 @@ struct CommandGenerator {
     }
 
     /// A position in a string; large ones are refused rather than made.
-    mutating func offset() -> [UInt8] {
+    public mutating func offset() -> [UInt8] {
         let text: String =
             switch random.below(14) {
             case 0: pick(["-1", "-100", "-9223372036854775808"])
@@ -45,11 +45,11 @@ struct CommandGenerator {
     }
 
     /// One end of a range.
-    mutating func index() -> [UInt8] {
+    public mutating func index() -> [UInt8] {
         random.oneIn(8) ? number() : Array(String(random.within(-80...80)).utf8)
     }
 
-    mutating func value() -> [UInt8] {
+    public mutating func value() -> [UInt8] {
         switch random.below(12) {
         case 0: return []
         case 1: return number()
@@ -63,21 +63,21 @@ struct CommandGenerator {
         }
     }
 
-    mutating func bytes(_ count: Int) -> [UInt8] {
+    public mutating func bytes(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     }
 
     /// A few letters only, so that two strings have something in common.
-    mutating func letters() -> [UInt8] {
+    public mutating func letters() -> [UInt8] {
         (0..<random.below(24)).map { _ in UInt8(ascii: "a") + UInt8(random.below(3)) }
     }
 
-    mutating func word(_ text: String) -> [UInt8] {
+    public mutating func word(_ text: String) -> [UInt8] {
         Array((random.oneIn(6) ? text.uppercased() : text).utf8)
     }
 
     /// A time for an expiring option: far ahead, long past, or wrong.
-    mutating func time(_ unit: String) -> [UInt8] {
+    public mutating func time(_ unit: String) -> [UInt8] {
         if random.oneIn(8) {
             let wrong = [
                 "0", "-1", "", "x", "1.5", " 9", "9223372036854775807", "-9223372036854775808",

@@ -1,0 +1,200 @@
+import Foundation
+import HoldfastPlatform
+import TestSupport
+import Testing
+
+/// The built server beside a stock redis-server 7.0: the same random steps of two clients go to both.
+@Suite("the server's replies and data beside redis-server", .serialized)
+struct DifferentialServerTests {
+    private static let clientCount = 2
+
+    @Test("random steps of two clients are answered and stored as there, and survive a kill")
+    func randomSteps() throws {
+        let stock = try StockServer()
+        let ours = try ServerProcess(["--appendfsync", "no", "--wal-segment-size", "64kb"])
+        var replies = 0
+        let seeds = Self.seedsAskedFor ?? 1...40
+        print("differential seeds \(seeds)")
+        for seed in seeds {
+            replies += try Self.sequence(seed: seed, steps: 400, stock, ours)
+            try Self.replay(seed: seed, ours)
+        }
+        print("\(replies) replies of the server equal redis-server's, seeds \(seeds)")
+    }
+
+    /// `HOLDFAST_SEEDS=17` or `HOLDFAST_SEEDS=1-5000`.
+    private static var seedsAskedFor: ClosedRange<UInt64>? {
+        let text = ProcessInfo.processInfo.environment["HOLDFAST_SEEDS"] ?? ""
+        let numbers = text.split(separator: "-").compactMap { UInt64($0) }
+        guard let first = numbers.first, let last = numbers.last, first <= last else { return nil }
+        return first...last
+    }
+
+    struct Difference: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    // MARK: One sequence
+
+    private static func sequence(
+        seed: UInt64, steps: Int, _ stock: StockServer, _ ours: ServerProcess
+    ) throws -> Int {
+        var generator = MixedCommandGenerator(seed: seed, clients: clientCount)
+        let theirs = try (0..<clientCount).map { _ in try stock.connect() }
+        let mine = try (0..<clientCount).map { _ in try ours.connect() }
+        try theirs[0].command("FLUSHALL")
+        try mine[0].command("FLUSHALL")
+        // What each client has queued, to compare the parts of EXEC's reply by.
+        var queued: [[[[UInt8]]]] = Array(repeating: [], count: clientCount)
+        var compared = 0
+        for number in 0..<steps {
+            let expected: Reply
+            let actual: Reply
+            let client: Int
+            let words: [[UInt8]]
+            switch generator.next() {
+            case .walk(let index, let options):
+                (client, words) = (index, [Array("scan".utf8), Array("*".utf8)] + options)
+                expected = try walk(theirs[index], options)
+                actual = try walk(mine[index], options)
+                guard expected == actual else {
+                    throw difference(seed, number, client, words, expected, actual)
+                }
+                continue
+            case .command(let index, let command):
+                (client, words) = (index, command)
+                expected = try theirs[index].command(command)
+                actual = try mine[index].command(command)
+            }
+            compared += 1
+            let name = String(decoding: words[0], as: UTF8.self).lowercased()
+            let isEqual: Bool
+            if name == "exec", let left = expected.items, let right = actual.items {
+                let requests = queued[client]
+                isEqual =
+                    left.count == right.count && left.count == requests.count
+                    && zip(requests, zip(left, right)).allSatisfy {
+                        agree($0, stock: $1.0, ours: $1.1)
+                    }
+            } else {
+                isEqual = agree(words, stock: expected, ours: actual)
+            }
+            guard isEqual else { throw difference(seed, number, client, words, expected, actual) }
+            if expected == .queued {
+                queued[client].append(words)
+            } else if name == "exec"
+                || !expected.isError && ["multi", "discard", "reset"].contains(name)
+            {
+                queued[client] = []
+            }
+        }
+        // Open transactions and protocol versions end with the connections.
+        let left = try DataSet(of: try stock.connect())
+        let right = try DataSet(of: try ours.connect())
+        let lines = right.differences(from: left, deadlinesWithin: 5_000, encodings: false)
+        guard lines.isEmpty else {
+            throw Difference(
+                description: "seed \(seed): data differ, ours ≠ stock's\n"
+                    + lines.joined(separator: "\n"))
+        }
+        return compared
+    }
+
+    private static func difference(
+        _ seed: UInt64, _ number: Int, _ client: Int, _ words: [[UInt8]], _ expected: Reply,
+        _ actual: Reply
+    ) -> Difference {
+        Difference(
+            description: """
+                seed \(seed), step \(number), client \(client): \(Request.shown(words))
+                stock: \(expected)
+                ours:  \(actual)
+                """)
+    }
+
+    /// All that SCAN gives until its cursor is 0, each key once: what both servers must agree in.
+    private static func walk(_ connection: RESPConnection, _ options: [[UInt8]]) throws -> Reply {
+        var cursor = Array("0".utf8)
+        var found: Set<Reply> = []
+        repeat {
+            let reply = try connection.command([Array("SCAN".utf8), cursor] + options)
+            guard let items = reply.items, items.count == 2, let next = items[0].bytes else {
+                return reply
+            }
+            cursor = next
+            found.formUnion(items[1].items ?? [])
+        } while cursor != Array("0".utf8)
+        return Reply.array(Array(found)).unordered
+    }
+
+    // MARK: What may differ
+
+    /// Whether the replies agree, as far as two servers can.
+    private static func agree(_ words: [[UInt8]], stock: Reply, ours: Reply) -> Bool {
+        if stock == ours { return true }
+        if stock.isError || ours.isError { return false }
+        switch String(decoding: words[0], as: UTF8.self).lowercased() {
+        case "keys":
+            // In any order.
+            return stock.unordered == ours.unordered
+        case "scan":
+            // Cursors are each server's own; one step was asked to give all, unless it began in the middle.
+            guard let left = stock.items, let right = ours.items, left.count == 2, right.count == 2
+            else { return false }
+            return left[1].unordered == right[1].unordered || words[1] != Array("0".utf8)
+        case "randomkey":
+            return stock.isNull == ours.isNull
+        case "dbsize":
+            // Neither counts by what has expired, and each deletes that in its own time.
+            return stock.integer != nil && ours.integer != nil
+        case "ttl", "pttl", "expiretime", "pexpiretime":
+            guard let left = stock.integer, let right = ours.integer else { return false }
+            let (distance, overflow) = left.subtractingReportingOverflow(right)
+            return !overflow && distance.magnitude < 5_000 && (left < 0) == (right < 0)
+        case "object":
+            // A copy of a small integer is not shared there, and stock's encoding of a sum or of an
+            // unchanged bitmap changes when it loads its own log: both are compared by the engine's tests.
+            return (stock.integer == nil) == (ours.integer == nil)
+        case "hello":
+            // The version and the connection's number are each server's own.
+            return neutral(stock) == neutral(ours)
+        default: return false
+        }
+    }
+
+    private static func neutral(_ hello: Reply) -> Reply {
+        func replaced(_ key: Reply, _ value: Reply) -> Reply {
+            ["version", "id"].contains(key.text) ? .null : value
+        }
+        switch hello {
+        case .map(let pairs):
+            return .map(pairs.map { Reply.Pair($0.key, replaced($0.key, $0.value)) })
+        case .array(let items):
+            return .array(
+                items.enumerated().map { index, item in
+                    index % 2 == 1 ? replaced(items[index - 1], item) : item
+                })
+        default: return hello
+        }
+    }
+
+    // MARK: Replay
+
+    /// After a kill the log gives the same data again, to the encoding and the millisecond.
+    private static func replay(seed: UInt64, _ ours: ServerProcess) throws {
+        let connection = try ours.connect()
+        let before = try DataSet(of: connection)
+        let digest = try connection.command("DEBUG", "DIGEST")
+        ours.kill()
+        try ours.start()
+        let again = try ours.connect()
+        let after = try DataSet(of: again)
+        let lines = after.differences(from: before)
+        guard lines.isEmpty else {
+            throw Difference(
+                description: "seed \(seed): after the restart ≠ before\n"
+                    + lines.joined(separator: "\n"))
+        }
+        #expect(try again.command("DEBUG", "DIGEST") == digest, "seed \(seed)")
+    }
+}
