@@ -182,7 +182,7 @@ public final class EngineHarness {
             let succeeded = dispatcher.replay(row: row, arguments, keyHash: 0, at: now) == .applied
             batch.removeAll()
             guard succeeded else {
-                throw ReplayFailure(description: "refused at replay: \(Request.shown((0..<words.count).map { words[$0].copyToArray() }))")
+                throw ReplayFailure(description: "refused at replay: \(Request.shown(words))")
             }
         }
     }

@@ -1,8 +1,8 @@
-import HoldfastPlatform
+internal import HoldfastPlatform
 
 extension CommandGenerator {
     /// One command of the string family.
-    mutating func stringCommand() -> [[UInt8]] {
+    public mutating func stringCommand() -> [[UInt8]] {
         let name = pick([
             "append", "decr", "decrby", "get", "getdel", "getex", "getrange", "getset", "incr",
             "incrby", "incrbyfloat", "incrbyfloat", "lcs", "mget", "mset", "msetnx", "psetex",
