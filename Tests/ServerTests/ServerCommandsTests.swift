@@ -113,6 +113,23 @@ struct ServerCommandsTests {
         #expect(try writer.command("GET", "a") == .bulk("1"))
     }
 
+    @Test("while writes are paused nothing expires in the log, and yet expired keys look gone")
+    func pauseHoldsExpiry() throws {
+        let server = try ServerProcess()
+        let own = try server.connect()
+        let replies = try own.pipeline([
+            ["DEBUG", "SET-ACTIVE-EXPIRE", "0"], ["SET", "a", "1", "PX", "1"],
+            ["CLIENT", "PAUSE", "100000", "WRITE"], ["DEBUG", "SLEEP", "0.01"],
+        ])
+        #expect(replies == [.ok, .ok, .ok, .ok])
+        #expect(try own.command("GET", "a") == .null)
+        #expect(try own.command("DBSIZE") == .integer(1))
+        #expect(try own.command("RANDOMKEY") == .bulk("a"))
+        #expect(try own.command("CLIENT", "UNPAUSE") == .ok)
+        #expect(try own.command("GET", "a") == .null)
+        #expect(try own.command("DBSIZE") == .integer(0))
+    }
+
     // MARK: CONFIG and admission
 
     @Test("a password set at run time counts for new connections, and stays out of the slow log")
