@@ -334,6 +334,12 @@ struct CommandLoop: ~Copyable {
                     break execution
                 }
             }
+            if failure != nil, session.isAuthenticated, !limits.isAuthenticated {
+                // It was read by the limits of a stranger, but a command before it was the right AUTH.
+                used = start + (batch.count > 0 ? batch[batch.count - 1].end : 0)
+                session.decoder.restart()
+                continue
+            }
             if let failure {
                 state.reply.error(bytes: Array("ERR Protocol error: ".utf8) + failure.bytes)
                 state.statistics.errorReplies &+= 1

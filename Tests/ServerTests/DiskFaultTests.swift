@@ -112,7 +112,9 @@ struct DiskFaultTests {
 
     // MARK: A full disk
 
-    @Test("a disk that fills up refuses growing writes before the log fails, and serves again with room")
+    @Test(
+        "a disk that fills up refuses growing writes before the log fails, and serves again with room"
+    )
     func fullDisk() throws {
         let disk = try TemporaryFolder()
         let mount = try Subprocess.run(
@@ -233,7 +235,9 @@ private final class Writer {
     func burst(_ count: Int) throws -> Outcome {
         let numbers = Array(last + 1...last + count)
         last += count
-        for number in numbers { try connection.send(Request.encode(["SET", "w:\(number)", value(number)])) }
+        for number in numbers {
+            try connection.send(Request.encode(["SET", "w:\(number)", value(number)]))
+        }
         connection.timeoutSeconds = 0.3
         var outcome = Outcome.waiting
         for (index, number) in numbers.enumerated() {
@@ -291,9 +295,9 @@ private final class Writer {
         connection = try server.connect()
         late = []
         let data = try DataSet(of: connection, databaseCount: 1)
-        try connection.command("SELECT", "0")
         var lines: [String] = []
-        for number in acknowledged.keys.sorted() where data[0, "w:\(number)"] != Array(value(number).utf8) {
+        for number in acknowledged.keys.sorted()
+        where data[0, "w:\(number)"] != Array(value(number).utf8) {
             lines.append("w:\(number) was acknowledged and is lost or changed")
         }
         for number in refused.sorted() where data[0, "w:\(number)"] != nil {
