@@ -28,6 +28,7 @@ struct DiskFaultTests {
             #expect(writer.acknowledged.count == 50)
 
             let injector = try FaultInjector(server.processIdentifier, fault)
+            writer.patienceSeconds = 0.3
             var outcomes: [Writer.Outcome] = []
             // Until a write is refused or waits, as it must in the end.
             while outcomes.count < 3_000 {
@@ -54,6 +55,7 @@ struct DiskFaultTests {
                 try writer.waitUntilAcknowledged()
                 try writer.collectLate()
                 #expect(writer.stillWaiting == 0)
+                writer.patienceSeconds = 10
                 for _ in 0..<20 { #expect(try writer.write() == .acknowledged) }
                 server.kill()
                 try server.start()
@@ -86,6 +88,7 @@ struct DiskFaultTests {
             "--appendfsync", policy, "--wal-segment-size", "64kb", "--max-unsynced-ms", "100",
         ])
         let writer = try Writer(server, valueBytes: 2_000)
+        writer.patienceSeconds = 0.3
         for fault in [
             "pwritev:error=EIO", "pwritev:error=ENOSPC", "fdatasync:error=EIO",
             "ftruncate:error=EIO", "fsync:error=EIO", "rename:error=EIO", "openat:error=ENOSPC",
@@ -180,6 +183,7 @@ struct DiskFaultTests {
         for _ in 0..<20 { try writer.write() }
         let filler = disk.file("filler")
         _ = try Subprocess.run(["dd", "if=/dev/zero", "of=\(filler)", "bs=4096"])
+        writer.patienceSeconds = 0.3
         var isRefused = false
         for _ in 0..<3_000 where !isRefused { isRefused = try writer.write() != .acknowledged }
         #expect(isRefused)
@@ -212,6 +216,8 @@ private final class Writer {
     /// The size of the value under each number.
     var acknowledged: [Int: Int] = [:]
     private var refused: Set<Int> = []
+    /// How long to wait for an answer.
+    var patienceSeconds = 10.0
     private var late: [(connection: RESPConnection, numbers: [Int])] = []
 
     init(_ server: ServerProcess, valueBytes: Int = 0) throws {
@@ -238,7 +244,7 @@ private final class Writer {
         for number in numbers {
             try connection.send(Request.encode(["SET", "w:\(number)", value(number)]))
         }
-        connection.timeoutSeconds = 0.3
+        connection.timeoutSeconds = patienceSeconds
         var outcome = Outcome.waiting
         for (index, number) in numbers.enumerated() {
             do {
