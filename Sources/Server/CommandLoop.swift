@@ -29,6 +29,8 @@ struct CommandLoop: ~Copyable {
     private var gated: [Session] = []
     /// Sessions whose next command waits until writers may go on.
     private var held: [Session] = []
+    /// One of them waits for nothing but the next turn.
+    private var hasYielded = false
     private var turnHadReads = false
     private var turnHadWrites = false
     /// Ends of the most recent turns that served something which needn't wait for the disk.
@@ -47,6 +49,8 @@ struct CommandLoop: ~Copyable {
     private static let signalToken: UInt64 = 1 << 61
     private static let readBytes = 64 << 10
     private static let acceptsPerTurn = 1000
+    /// A session with more replies than this goes on in the next turn.
+    private static let replyBytesPerTurn = 4 << 20
     private static let expiryPerTurn = 200
 
     init(
@@ -120,6 +124,7 @@ struct CommandLoop: ~Copyable {
     }
 
     private func waitMilliseconds() -> Int32 {
+        if hasYielded { return 0 }
         if state.dispatcher.context.keyspace.hasRetired { return 0 }
         var wait = cron.millisecondsLeft(at: turnNanoseconds)
         if state.condition.pausedUntil == 0, state.settings.isActiveExpireOn,
@@ -253,7 +258,11 @@ struct CommandLoop: ~Copyable {
         }
         switch transfer {
         case .wouldBlock: return
-        case .closed: return close(session)
+        case .closed:
+            // It sends no more, but may still wait for what the disk has to confirm first.
+            guard session.isGated, !session.wantsWritable else { return close(session) }
+            session.closesAfterReply = true
+            return updateInterest(session)
         case .moved(let count):
             state.statistics.inputBytes &+= UInt64(count)
             state.statistics.readsProcessed &+= 1
@@ -312,13 +321,27 @@ struct CommandLoop: ~Copyable {
                     session.decoder.restart()
                     break execution
                 }
-                if session.closesAfterReply {
+                if session.closesAfterReply || session.isClosed {
                     used = input.count
                     break execution
                 }
+                if _slowPath(state.reply.buffer.count - replyStart > Self.replyBytesPerTurn) {
+                    // The rest in the next turn, when these replies have left, or the session has been
+                    // closed for not reading them.
+                    used = start + batch[index].end
+                    session.decoder.restart()
+                    if used < input.count { yield(session) }
+                    break execution
+                }
+            }
+            if failure != nil, session.isAuthenticated, !limits.isAuthenticated {
+                // It was read by the limits of a stranger, but a command before it was the right AUTH.
+                used = start + (batch.count > 0 ? batch[batch.count - 1].end : 0)
+                session.decoder.restart()
+                continue
             }
             if let failure {
-                state.reply.error("ERR Protocol error: \(failure.reason)")
+                state.reply.error(bytes: Array("ERR Protocol error: ".utf8) + failure.bytes)
                 state.statistics.errorReplies &+= 1
                 state.diagnostics.verbose(
                     "Protocol error (\(failure.reason)) from client: \(state.describe(session)).")
@@ -525,11 +548,18 @@ struct CommandLoop: ~Copyable {
         updateInterest(session)
     }
 
+    /// Puts off the rest of a session's input to the next turn.
+    private mutating func yield(_ session: Session) {
+        hasYielded = true
+        hold(session)
+    }
+
     /// Lets held sessions try again; those that still have to wait come back into the list.
     private mutating func resumeHeld() {
         state.updateCondition()
         let waiting = held
         held = []
+        hasYielded = false
         var hasWork = false
         for session in waiting where !session.isClosed {
             session.isHeld = false
@@ -654,6 +684,7 @@ struct CommandLoop: ~Copyable {
         if allowed < session.output.count, !session.isGated {
             session.isGated = true
             gated.append(session)
+            if closeIfOverOutputLimit(session) { return }
         }
         if allowed > 0 {
             switch Socket.write(session.descriptor, session.output.slice.prefix(allowed)) {
@@ -681,17 +712,21 @@ struct CommandLoop: ~Copyable {
     }
 
     private mutating func waitWritable(_ session: Session) {
-        if isOverOutputLimit(session) {
-            state.statistics.outputBufferDisconnections += 1
-            state.diagnostics.warning(
-                "Client \(state.describe(session)) scheduled to be closed ASAP for overcoming of "
-                    + "output buffer limits.")
-            return close(session)
-        }
+        if closeIfOverOutputLimit(session) { return }
         if !session.wantsWritable {
             session.wantsWritable = true
             updateInterest(session)
         }
+    }
+
+    private mutating func closeIfOverOutputLimit(_ session: Session) -> Bool {
+        guard isOverOutputLimit(session) else { return false }
+        state.statistics.outputBufferDisconnections += 1
+        state.diagnostics.warning(
+            "Client \(state.describe(session)) scheduled to be closed ASAP for overcoming of "
+                + "output buffer limits.")
+        close(session)
+        return true
     }
 
     private func isOverOutputLimit(_ session: Session) -> Bool {
