@@ -43,6 +43,8 @@ public struct LogBuffer: ~Copyable {
     /// Exclusive end of everything appended; between units it is final.
     @inlinable public var appended: LSN { first.advanced(by: bytes.count) }
     @inlinable public var isEmpty: Bool { bytes.isEmpty }
+    /// Between `beginUnit` and `endUnit`.
+    @inlinable public var isUnitOpen: Bool { isInUnit }
     @inlinable public var count: Int { bytes.count }
     /// The records since the last hand-over; valid until the next change.
     @inlinable public var slice: ByteSlice { bytes.slice }

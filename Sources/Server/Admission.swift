@@ -38,7 +38,7 @@ extension ServerState {
             return .refuse(row: row, Self.debugNotAllowed)
         }
         // 4 authentication
-        if !session.isAuthenticated, !flags.contains(.noAuth) {
+        if !session.isAuthenticated, !settings.password.isEmpty, !flags.contains(.noAuth) {
             return .refuse(row: row, .text("NOAUTH Authentication required."))
         }
         // 5 not in MULTI
@@ -52,33 +52,38 @@ extension ServerState {
         return .run(row)
     }
 
-    /// Checks 9 to 16: memory, disk, loading.
+    /// Checks 9 to 15: memory, disk, loading. EXEC counts as what it will run.
     private func refusal(_ flags: CommandFlags, _ row: Int, _ session: Session) -> CommandError? {
-        let isExec = table(row) == "exec"
-        let writes =
-            flags.contains(.write)
-            || isExec && session.transaction?.queued.contains { isWrite($0.row) } == true
-        if writes, let reason = condition.writeRefusal { return .message(reason) }
-        if writes, let reason = condition.growthRefusal {
-            let grows =
-                flags.contains(.denyOOM)
-                || isExec && session.transaction?.queued.contains { canGrow($0.row) } == true
-            if grows { return .message(reason) }
+        if condition.isPlain { return nil }
+        var flags = flags
+        if let transaction = session.transaction {
+            if table(row) == "exec" {
+                for queued in transaction.queued {
+                    flags.formUnion(dispatcher.table.facts(at: queued.row).flags)
+                }
+            } else if condition.isOutOfMemory, !runsInsideTransaction(row) {
+                // A transaction that can't be run as a whole had better fail early.
+                return Self.outOfMemory
+            }
         }
-        if condition.isLoading, !flags.contains(.loading) {
+        if condition.isOutOfMemory, flags.contains(.denyOOM) { return Self.outOfMemory }
+        if flags.contains(.write), let reason = condition.writeRefusal { return .message(reason) }
+        if flags.contains(.denyOOM), let reason = condition.growthRefusal {
+            return .message(reason)
+        }
+        if condition.isLoading, !dispatcher.table.facts(at: row).flags.contains(.loading) {
             return .text("LOADING Redis is loading the dataset in memory")
         }
         return nil
     }
 
+    private static let outOfMemory: CommandError = .text(
+        "OOM command not allowed when used memory > 'maxmemory'.")
+
     private func table(_ row: Int) -> String { dispatcher.table.spec(at: row).name }
 
     private func isWrite(_ row: Int) -> Bool {
         dispatcher.table.facts(at: row).flags.contains(.write)
-    }
-
-    private func canGrow(_ row: Int) -> Bool {
-        dispatcher.table.facts(at: row).flags.contains(.denyOOM)
     }
 
     private func mustWait(_ flags: CommandFlags, _ row: Int, _ session: Session) -> Bool {

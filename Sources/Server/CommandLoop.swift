@@ -112,16 +112,23 @@ struct CommandLoop: ~Copyable {
     /// turn. Measured to win at one command per round trip, where system calls are all that counts.
     private func gather() {
         guard state.settings.gatherMicroseconds > 0, readyAverage > 1.3 else { return }
-        let end = Ticks.now() &+ UInt64(
-            Double(state.settings.gatherMicroseconds) * state.tickScale.ticksPerMicrosecond)
+        let end =
+            Ticks.now()
+            &+ UInt64(
+                Double(state.settings.gatherMicroseconds) * state.tickScale.ticksPerMicrosecond)
         while Ticks.now() < end {}
     }
 
     private func waitMilliseconds() -> Int32 {
         if state.dispatcher.context.keyspace.hasRetired { return 0 }
         var wait = cron.millisecondsLeft(at: turnNanoseconds)
-        if state.settings.isActiveExpireOn, let deadline = nextDeadline {
+        if state.condition.pausedUntil == 0, state.settings.isActiveExpireOn,
+            let deadline = nextDeadline
+        {
             wait = min(wait, max(deadline - state.now, 0))
+        }
+        if state.condition.pausedUntil > 0 {
+            wait = min(wait, max(state.condition.pausedUntil - state.now, 0))
         }
         return Int32(clamping: max(wait, 0))
     }
@@ -314,7 +321,7 @@ struct CommandLoop: ~Copyable {
                 state.reply.error("ERR Protocol error: \(failure.reason)")
                 state.statistics.errorReplies &+= 1
                 state.diagnostics.verbose(
-                "Protocol error (\(failure.reason)) from client: \(state.describe(session)).")
+                    "Protocol error (\(failure.reason)) from client: \(state.describe(session)).")
                 session.closesAfterReply = true
                 used = input.count
                 break
@@ -455,6 +462,7 @@ struct CommandLoop: ~Copyable {
         let batchStart = state.dispatcher.context.log.first
         let before = state.dispatcher.context.log.appended
         state.dispatcher.context.database = session.database
+        session.lastRow = row
         var succeeded = true
         do throws(CommandError) {
             try state.handlers[handler](&state, session, arguments)
@@ -500,7 +508,7 @@ struct CommandLoop: ~Copyable {
 
     private mutating func dropAttacker(_ session: Session) -> Bool {
         state.diagnostics.warning(
-                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
                 + "commands to the server. This is likely due to an attacker attempting to use Cross "
                 + "Protocol Scripting to compromise your instance. Connection aborted.")
         close(session)
@@ -540,6 +548,7 @@ struct CommandLoop: ~Copyable {
     private mutating func expireSome() {
         nextDeadline = state.nextDeadline()
         guard state.settings.isActiveExpireOn, !state.condition.isLoading,
+            state.condition.pausedUntil == 0,
             let deadline = nextDeadline, deadline <= state.now
         else { return }
         let limit = Self.expiryPerTurn * state.settings.activeExpireEffort
@@ -757,6 +766,7 @@ struct CommandLoop: ~Copyable {
             log, in: folder, settings: LogWriterSettings(configuration),
             fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
         state.attach(writer, log)
+        state.durability.recovery = settings
     }
 
     /// Recovery: every record of the log to the keyspace.

@@ -483,7 +483,7 @@ public enum ConfigurationTable {
 
     private static let memory: [Directive] = [
         Directive(
-            .maxmemory, "maxmemory", .number(0, .memory, .unsigned), traits: [.idle],
+            .maxmemory, "maxmemory", .number(0, .memory, .unsigned),
             "Bytes of memory for data; 0 for no limit."),
         Directive(
             .maxmemoryPolicy, "maxmemory-policy",

@@ -6,6 +6,8 @@ struct Durability {
     /// Nil with `appendonly no`: effects go nowhere, and every reply may leave at once.
     let writer: LogWriter?
     var policy: SyncPolicy
+    /// How the log was found at the start.
+    var recovery: RecoverySettings?
     /// Keeps other servers out of the folder while we live.
     var lock: (any File)?
 

@@ -21,7 +21,9 @@ public enum HoldfastServer {
         case .printHelp:
             print(StartRequest.help, terminator: "")
         case .testMemory:
-            print("Memory tests are better left to a tool made for them, such as memtest86 or memtester.")
+            print(
+                "Memory tests are better left to a tool made for them, such as memtest86 or memtester."
+            )
             return 1
         case .checkSystem:
             return 0
@@ -42,6 +44,12 @@ public enum HoldfastServer {
         TransactionCommands.register(&rows)
         CommandCommands.register(&rows)
         ClientCommands.register(&rows)
+        ConfigCommands.register(&rows)
+        ServerCommands.register(&rows)
+        SlowLogCommands.register(&rows)
+        LatencyCommands.register(&rows)
+        MemoryCommands.register(&rows)
+        DebugCommands.register(&rows)
         let table = CommandTable(families: [
             StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
             rows.specs, CommandsToCome.table,
@@ -120,6 +128,7 @@ public enum HoldfastServer {
     ) throws -> Never {
         StartReport.begin(configuration, diagnostics, allocator)
         try Startup.check(configuration)
+        let configuration = try Startup.limitFiles(configuration, diagnostics)
         let signals = try Signals()
         let wakeUp = try WakeUp()
         let poller = try Poller()
@@ -143,6 +152,7 @@ public enum HoldfastServer {
         if configuration.appendonly {
             try loop.openLog(wake: { wakeUp.signal() })
         }
+        Startup.setTitle(loop.state.configuration)
         StartReport.ready(listeners, diagnostics)
         loop.run()
         try loop.shutDown()

@@ -18,7 +18,11 @@ struct ServerSettings {
     var hz = 10
     var activeExpireEffort = 1
     var isActiveExpireOn = true
+    /// DEBUG PAUSE-CRON.
+    var isCronPaused = false
     var readsAreGated = true
+    /// `maxmemory` in bytes; 0 for no limit.
+    var memoryMax = 0
 
     var debugCommand = Permission.no
 

@@ -54,6 +54,7 @@ extension ServerState {
     mutating func attach(_ writer: LogWriter, _ log: RecoveredLog) {
         durability = Durability(writer: writer, policy: writer.settings.policy)
         durability.lock = log.lock
+        identity.history = log.history.description
         dispatcher.context.log = LogBuffer(start: log.end, database: log.database)
         dispatcher.context.logsEffects = true
         guardedClock = GuardedClock(

@@ -14,11 +14,23 @@ extension ServerState {
         if let changed {
             if let rejection = applyListeners(configuration, changed) { return rejection }
             if let rejection = applyLog(configuration, changed) { return rejection }
+            if changed.contains(.maxclients), !Startup.canServe(clients: configuration.maxclients) {
+                return ConfigurationRejection(
+                    .maxclients,
+                    "The operating system is not able to handle the specified number of clients")
+            }
+            if changed.contains(.procTitleTemplate), !Startup.setTitle(configuration) {
+                return ConfigurationRejection(
+                    .procTitleTemplate,
+                    "template format is invalid or contains unknown variables")
+            }
         }
         settings.take(configuration)
         dispatcher.context.limits.take(configuration)
         slowLog.lengthMax = configuration.slowlogMaxLen
         latency.threshold = Int64(configuration.latencyMonitorThreshold)
+        dispatcher.counters.tracksLatency = settings.tracksLatency
+        updateMemory()
         updateSlowTicks()
         guardedClock.jumpLimit = Int64(configuration.clockJumpLimitMilliseconds)
         if guardedClock.jumpLimit == 0 { guardedClock.acceptJump() }
@@ -108,6 +120,7 @@ extension ServerSettings {
         hz = configuration.hz
         activeExpireEffort = configuration.number(.activeExpireEffort)
         readsAreGated = configuration.readVisibility == .gated
+        memoryMax = configuration.number(.maxmemory)
         debugCommand = configuration.enableDebugCommand
     }
 }

@@ -29,8 +29,28 @@ extension ServerState {
             !dispatcher.table.facts(at: row).flags.contains(.skipSlowlog)
         else { return }
         slowLog.add(
-            arguments, microseconds: microseconds, unixSeconds: now / 1000,
-            address: session.address.text, name: session.name)
+            arguments, hiding: secretWords(row, arguments), microseconds: microseconds,
+            unixSeconds: now / 1000, address: session.address.text, name: session.name)
+    }
+
+    /// The words of a command that nobody may read later: passwords.
+    private func secretWords(_ row: Int, _ arguments: Arguments) -> Set<Int> {
+        switch dispatcher.table.spec(at: row).name {
+        case "auth":
+            return Set(1..<arguments.count)
+        case "hello":
+            guard
+                let option = (2..<max(arguments.count, 2)).first(where: {
+                    arguments[$0].equalsIgnoringCase("auth")
+                })
+            else { return [] }
+            return Set(option + 1..<min(option + 3, arguments.count))
+        case "config|set":
+            let values = stride(from: 3, to: arguments.count, by: 2)
+            return Set(values.filter { Configuration.isSensitive(arguments[$0 - 1].copyToArray()) })
+        default:
+            return []
+        }
     }
 
     /// Works out from how many ticks on a command must be looked at by `noteSlow`.
@@ -49,7 +69,8 @@ extension ServerState {
         switch report {
         case .wentBack(let milliseconds):
             diagnostics.warning(
-                "The system clock went back by \(milliseconds) ms; time stands still here until it has caught up.")
+                "The system clock went back by \(milliseconds) ms; time stands still here until it has caught up."
+            )
         case .heldJump(let milliseconds):
             diagnostics.warning(
                 "The system clock jumped ahead by \(milliseconds) ms. Keys expire by the time before the jump; "
@@ -88,13 +109,22 @@ extension ServerState {
         }
     }
 
+    /// Reads the allocator's figures: for the peak, and for `maxmemory`.
+    mutating func updateMemory() {
+        let used = allocator.read().allocated
+        statistics.peakMemory = max(statistics.peakMemory, used)
+        condition.isOutOfMemory = settings.memoryMax > 0 && used > settings.memoryMax
+    }
+
     // MARK: Now and then
 
     /// Ten times a second.
     mutating func runCron() {
+        if settings.isCronPaused { return }
         tickScale.calibrate(clock)
         updateSlowTicks()
         updateCondition()
+        updateMemory()
         let nanoseconds = clock.monotonicNanoseconds
         statistics.instantaneous.sample(
             .commands, statistics.commandsProcessed, nanoseconds: nanoseconds)
@@ -103,11 +133,6 @@ extension ServerState {
         statistics.instantaneous.sample(
             .outputBytes, statistics.outputBytes, nanoseconds: nanoseconds)
         statistics.instantaneous.sample(.turns, statistics.turns, nanoseconds: nanoseconds)
-    }
-
-    /// A session as CLIENT LIST shows it, for messages.
-    func describe(_ session: Session) -> String {
-        "id=\(session.id) addr=\(session.address.text) fd=\(session.descriptor)"
     }
 
     // MARK: Signals

@@ -86,6 +86,8 @@ struct ServerCondition {
     var writeRefusal: String?
     /// The same for writes that can grow the data: the disk is nearly full. Deletes go on.
     var growthRefusal: String?
+    /// More memory is in use than `maxmemory` allows: what makes the data set grow is refused.
+    var isOutOfMemory = false
     /// Writes wait: more is unsynced than allowed.
     var holdsWriters = false
     /// CLIENT PAUSE: until when (Unix ms), and whether for writes only.
@@ -96,7 +98,7 @@ struct ServerCondition {
     /// Nothing does.
     var isPlain: Bool {
         !isLoading && writeRefusal == nil && growthRefusal == nil && !holdsWriters
-            && pausedUntil == 0
+            && pausedUntil == 0 && !isOutOfMemory
     }
 }
 
@@ -122,6 +124,8 @@ struct ServerStatistics {
     var queryBufferDisconnections: UInt64 = 0
     var outputBufferDisconnections: UInt64 = 0
     var peakMemory = 0
+    /// In use before any data was loaded.
+    var startMemory = 0
     var instantaneous = InstantaneousRates()
 }
 
@@ -151,6 +155,8 @@ struct InstantaneousRates {
 struct ServerIdentity: Sendable {
     /// 40 hex digits, new at every start.
     let runID: String
+    /// The log's history (`master_replid`); without a log one that ends with the process.
+    var history: String
     let processID: Int32
     let startedAt: Int64
     let executable: String

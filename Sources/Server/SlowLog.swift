@@ -23,12 +23,13 @@ struct SlowLog {
     }
 
     mutating func add(
-        _ arguments: Arguments, microseconds: Int64, unixSeconds: Int64, address: String,
+        _ arguments: Arguments, hiding secrets: Set<Int> = [], microseconds: Int64,
+        unixSeconds: Int64, address: String,
         name: [UInt8]
     ) {
         let entry = Entry(
             id: nextID, unixSeconds: unixSeconds, microseconds: microseconds,
-            words: Self.shorten(arguments), address: address, name: name)
+            words: Self.shorten(arguments, hiding: secrets), address: address, name: name)
         nextID += 1
         entries.insert(entry, at: 0)
         trim()
@@ -41,12 +42,14 @@ struct SlowLog {
     }
 
     /// At most 32 words of at most 128 bytes; what is left out is counted.
-    private static func shorten(_ arguments: Arguments) -> [[UInt8]] {
+    private static func shorten(_ arguments: Arguments, hiding secrets: Set<Int>) -> [[UInt8]] {
         let shown = arguments.count <= wordsMax ? arguments.count : wordsMax - 1
         var words: [[UInt8]] = []
         for index in 0..<shown {
             let word = arguments[index]
-            if word.count > wordBytesMax {
+            if secrets.contains(index) {
+                words.append(Array("(redacted)".utf8))
+            } else if word.count > wordBytesMax {
                 words.append(
                     word.prefix(wordBytesMax).copyToArray()
                         + Array("... (\(word.count - wordBytesMax) more bytes)".utf8))

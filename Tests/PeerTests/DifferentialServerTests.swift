@@ -132,7 +132,7 @@ struct DifferentialServerTests {
     /// Whether the replies agree, as far as two servers can.
     private static func agree(_ words: [[UInt8]], stock: Reply, ours: Reply) -> Bool {
         if stock == ours { return true }
-        if stock.isError || ours.isError { return false }
+        if stock.isError || ours.isError { return isChangeOf72(words, stock, ours) }
         switch String(decoding: words[0], as: UTF8.self).lowercased() {
         case "keys":
             // In any order.
@@ -158,6 +158,17 @@ struct DifferentialServerTests {
         case "hello":
             // The version and the connection's number are each server's own.
             return neutral(stock) == neutral(ours)
+        default: return false
+        }
+    }
+
+    /// Whether the replies differ because 7.2, which ours follows, differs from 7.0 there.
+    private static func isChangeOf72(_ words: [[UInt8]], _ stock: Reply, _ ours: Reply) -> Bool {
+        switch String(decoding: words[0], as: UTF8.self).lowercased() {
+        case "hello":
+            // 7.2 reads all options before it looks at the password.
+            return stock.text?.hasPrefix("WRONGPASS") == true
+                && ours.text?.hasPrefix("ERR Syntax error in HELLO") == true
         default: return false
         }
     }

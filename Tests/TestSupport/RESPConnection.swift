@@ -154,6 +154,18 @@ public final class RESPConnection {
 
     public func send(_ text: String) throws(Failure) { try send(Array(text.utf8)) }
 
+    /// Sends bytes unless the peer has closed the connection before it took them all; false if so.
+    @discardableResult
+    public func sendUnlessClosed(_ bytes: [UInt8]) throws(Failure) -> Bool {
+        do throws(Failure) {
+            try send(bytes)
+            return true
+        } catch {
+            guard case .closed = error else { throw error }
+            return false
+        }
+    }
+
     /// The next reply (or push).
     public func receive() throws(Failure) -> Reply { try receiveBoth().reply }
 

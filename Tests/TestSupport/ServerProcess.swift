@@ -214,7 +214,7 @@ public final class ServerProcess {
 }
 
 /// Calls `body` with `strings` as a list of C strings that ends in a null pointer.
-private func withCStrings<R>(
+func withCStrings<R>(
     _ strings: [String],
     _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
 ) -> R {

@@ -8,7 +8,12 @@
 #include <sys/eventfd.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 int hf_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
@@ -73,3 +78,61 @@ int hf_daemonize(void) {
 size_t hf_allocated_bytes(const void *block) { return malloc_usable_size((void *)block); }
 
 void hf_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+void hf_processor_time(int scope, double *user, double *system) {
+    struct rusage usage;
+    int who = scope == 0 ? RUSAGE_SELF : scope == 1 ? RUSAGE_CHILDREN : RUSAGE_THREAD;
+    if (getrusage(who, &usage) != 0) return;
+    *user = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
+    *system = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
+}
+
+void hf_system_name(char *text, size_t size) {
+    struct utsname name;
+    if (uname(&name) != 0) return;
+    snprintf(text, size, "%s %s %s", name.sysname, name.release, name.machine);
+}
+
+uint64_t hf_raise_file_limit(uint64_t wanted) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    if (limit.rlim_cur >= wanted) return limit.rlim_cur;
+    struct rlimit raised = {.rlim_cur = wanted, .rlim_max = limit.rlim_max};
+    if (raised.rlim_max < wanted) raised.rlim_max = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return wanted;
+    raised.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    raised.rlim_max = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
+    return limit.rlim_cur;
+}
+
+/// The words of the command line and the environment behind them, as the kernel laid them out.
+static char *title_start;
+static size_t title_room;
+
+/// glibc hands the command line to constructors too.
+__attribute__((constructor)) static void hf_note_command_line(int argc, char **argv, char **envp) {
+    if (argc < 1 || argv[0] == NULL) return;
+    char *end = argv[0];
+    for (int i = 0; i < argc; i++) {
+        if (argv[i] == end) end += strlen(argv[i]) + 1;
+    }
+    // The environment moves elsewhere, so that its room can be used.
+    for (int i = 0; envp != NULL && envp[i] != NULL; i++) {
+        if (envp[i] != end) continue;
+        char *copy = strdup(envp[i]);
+        if (copy == NULL) break;
+        end += strlen(envp[i]) + 1;
+        envp[i] = copy;
+    }
+    title_start = argv[0];
+    title_room = (size_t)(end - argv[0]);
+}
+
+void hf_set_process_title(const char *title) {
+    if (title_room < 2) return;
+    size_t length = strlen(title);
+    if (length > title_room - 1) length = title_room - 1;
+    memset(title_start, 0, title_room);
+    memcpy(title_start, title, length);
+}

@@ -1,4 +1,4 @@
-/// What INFO commandstats shows, by row.
+/// What INFO commandstats and latencystats show, by row.
 @safe
 public struct CommandCounters: ~Copyable {
     public struct Counter: Sendable {
@@ -12,15 +12,24 @@ public struct CommandCounters: ~Copyable {
     }
 
     private let counters: UnsafeMutablePointer<Counter>
+    private let latencies: UnsafeMutablePointer<LatencyCells>
     public let count: Int
+    /// `latency-tracking`: whether `ran` notes how long single calls took.
+    public var tracksLatency = true
 
     init(count: Int) {
         self.count = count
         unsafe counters = .allocate(capacity: count)
         unsafe counters.initialize(repeating: Counter(), count: count)
+        unsafe latencies = .allocate(capacity: count)
+        unsafe latencies.initialize(repeating: LatencyCells(), count: count)
     }
 
-    deinit { unsafe counters.deallocate() }
+    deinit {
+        for row in 0..<count { unsafe latencies[row].free() }
+        unsafe latencies.deallocate()
+        unsafe counters.deallocate()
+    }
 
     @inline(__always)
     public subscript(_ row: Int) -> Counter {
@@ -42,11 +51,21 @@ public struct CommandCounters: ~Copyable {
         unsafe counters[row].calls &+= 1
         unsafe counters[row].ticks &+= ticks
         if failed { unsafe counters[row].failed &+= 1 }
+        if tracksLatency { unsafe latencies[row].add(ticks) }
+    }
+
+    /// How long the calls of a command took that were tracked: steps of ticks, shortest first, with how many
+    /// calls took no longer than that and longer than the step before.
+    public func latencySteps(_ row: Int) -> [(ticks: UInt64, count: UInt64)] {
+        precondition(row >= 0 && row < count)
+        // SAFETY: as above.
+        return unsafe latencies[row].steps
     }
 
     public mutating func rejected(_ row: Int) { unsafe counters[row].rejected &+= 1 }
 
     public mutating func reset() {
         unsafe counters.update(repeating: Counter(), count: count)
+        for row in 0..<count { unsafe latencies[row].free() }
     }
 }

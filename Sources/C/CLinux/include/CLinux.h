@@ -41,6 +41,14 @@ int hf_next_signal(int descriptor);
 int hf_daemonize(void);
 /// How many bytes the allocator gave to `block`.
 size_t hf_allocated_bytes(const void *block);
+/// Processor time in seconds: 0 of the process, 1 of its children that ended, 2 of the calling thread.
+void hf_processor_time(int scope, double *user, double *system);
+/// System name, release and machine with blanks between; cut to `size` bytes with the final NUL.
+void hf_system_name(char *text, size_t size);
+/// Writes over the words of the command line, which is what `ps` shows. Not for two threads at once.
+void hf_set_process_title(const char *title);
+/// Raises the limit of open files towards `wanted`, as far as the system lets us; gives what holds then.
+uint64_t hf_raise_file_limit(uint64_t wanted);
 /// Names the calling thread for `ps` and debuggers.
 void hf_name_thread(const char *name);
 

@@ -1,0 +1,87 @@
+internal import Engine
+internal import HoldfastBytes
+internal import HoldfastPlatform
+internal import HoldfastRESP
+internal import Log
+
+/// INFO, ROLE, LASTSAVE and SHUTDOWN.
+enum ServerCommands {
+    @Sendable
+    static func info(
+        _ state: inout ServerState, _ session: Session, _ arguments: Arguments
+    ) throws(CommandError) {
+        let names = (1..<arguments.count).map { arguments[$0].text.lowercased() }
+        let text = state.infoText(InfoSection.selected(by: names))
+        state.reply.verbatim(text)
+    }
+
+    @Sendable
+    static func role(
+        _ state: inout ServerState, _ session: Session, _ arguments: Arguments
+    ) throws(CommandError) {
+        state.reply.array(3)
+        state.reply.bulk("master")
+        state.reply.integer(Int64(clamping: state.dispatcher.context.log.appended.value))
+        state.reply.array(0)
+    }
+
+    /// Everything acknowledged is in the log, so there is no moment of a last save but the start.
+    @Sendable
+    static func lastSave(
+        _ state: inout ServerState, _ session: Session, _ arguments: Arguments
+    ) throws(CommandError) {
+        state.reply.integer(state.identity.startedAt)
+    }
+
+    /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`: no reply when it works, the connection just ends.
+    @Sendable
+    static func shutdown(
+        _ state: inout ServerState, _ session: Session, _ arguments: Arguments
+    ) throws(CommandError) {
+        var request = ShutdownRequest()
+        var aborts = false
+        for index in 1..<arguments.count {
+            let word = arguments[index]
+            if word.equalsIgnoringCase("nosave"), request.saves == nil {
+                request.saves = false
+            } else if word.equalsIgnoringCase("save"), request.saves == nil {
+                request.saves = true
+            } else if word.equalsIgnoringCase("now") {
+                request.isNow = true
+            } else if word.equalsIgnoringCase("force") {
+                request.isForced = true
+            } else if word.equalsIgnoringCase("abort") {
+                aborts = true
+            } else {
+                throw .syntax
+            }
+        }
+        if aborts {
+            guard arguments.count == 2 else { throw .syntax }
+            throw .text("ERR No shutdown in progress.")
+        }
+        if request.saves == true, state.durability.writer == nil, !request.isForced {
+            state.diagnostics.warning(
+                "SHUTDOWN SAVE: there is no log to save to, and no snapshots yet. Can't exit.")
+            throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
+        }
+        state.shutdown = request
+    }
+
+    static func register(_ rows: inout SessionRows) {
+        rows.add(
+            "info", -1, [.loading, .stale, .sentinel], .server,
+            tips: [.nondeterministicOutput, .requestAllShards, .responseSpecial],
+            acl: [.dangerous], info)
+        rows.add(
+            "lastsave", 1, [.loading, .stale, .fast], .server, tips: [.nondeterministicOutput],
+            acl: [.admin, .dangerous], lastSave)
+        rows.add(
+            "role", 1, [.noScript, .loading, .stale, .fast, .sentinel], .server,
+            acl: [.admin, .dangerous], role)
+        rows.add(
+            "shutdown", -1,
+            [.admin, .noScript, .loading, .stale, .noMulti, .allowBusy, .sentinel], .server,
+            shutdown)
+    }
+}

@@ -1,0 +1,94 @@
+internal import Engine
+internal import HoldfastPlatform
+internal import Log
+internal import Store
+
+/// INFO's section about what is on disk.
+extension ServerState {
+    func addPersistence(to info: inout InfoText) {
+        info.section("Persistence")
+        info.field("loading", condition.isLoading)
+        info.field("async_loading", 0)
+        for name in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
+            info.field(name, 0)
+        }
+        info.field("current_fork_perc", "0.00")
+        info.field("current_save_keys_processed", 0)
+        info.field("current_save_keys_total", 0)
+        info.field("rdb_changes_since_last_save", dispatcher.context.keyspace.version)
+        info.field("rdb_bgsave_in_progress", 0)
+        info.field("rdb_last_save_time", identity.startedAt)
+        info.field("rdb_last_bgsave_status", "ok")
+        info.field("rdb_last_bgsave_time_sec", -1)
+        info.field("rdb_current_bgsave_time_sec", -1)
+        for name in [
+            "rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired",
+            "rdb_last_load_keys_loaded",
+        ] {
+            info.field(name, 0)
+        }
+        let report = durability.writer?.report()
+        info.field("aof_enabled", report != nil)
+        info.field("aof_rewrite_in_progress", 0)
+        info.field("aof_rewrite_scheduled", 0)
+        info.field("aof_last_rewrite_time_sec", -1)
+        info.field("aof_current_rewrite_time_sec", -1)
+        info.field("aof_last_bgrewrite_status", "ok")
+        info.field("aof_rewrites", 0)
+        info.field("aof_rewrites_consecutive_failures", 0)
+        info.field("aof_last_write_status", report?.isFailing == true ? "err" : "ok")
+        info.field("aof_last_cow_size", 0)
+        info.field("module_fork_in_progress", 0)
+        info.field("module_fork_last_cow_size", 0)
+        if let report {
+            info.field("aof_current_size", report.currentBytes)
+            info.field("aof_base_size", report.baseBytes)
+            info.field("aof_pending_rewrite", 0)
+            info.field("aof_buffer_length", report.queuedBytes)
+            info.field("aof_pending_bio_fsync", report.isSyncRunning)
+            info.field("aof_delayed_fsync", report.figures.delayedSyncs)
+            addLog(report, to: &info)
+        }
+        if condition.isLoading { addLoading(to: &info) }
+    }
+
+    /// What only this server has: positions in the log, and what the disk does with them.
+    private func addLog(_ report: LogWriterReport, to info: inout InfoText) {
+        info.field("wal_history", identity.history)
+        // With what this turn has appended.
+        info.field("wal_lsn_appended", dispatcher.context.log.appended.value)
+        info.field("wal_lsn_written", report.written.value)
+        info.field("wal_lsn_durable", report.durable.value)
+        info.field("wal_unsynced_bytes", report.unsyncedBytes + dispatcher.context.log.count)
+        info.field("wal_unsynced_ms", report.unsyncedMilliseconds)
+        for (name, histogram) in [
+            ("sync", report.figures.syncMicroseconds), ("write", report.figures.writeMicroseconds),
+        ] {
+            info.field("wal_\(name)s", histogram.count)
+            info.field("wal_\(name)_latency_p50_us", histogram.percentile(0.5))
+            info.field("wal_\(name)_latency_p99_us", histogram.percentile(0.99))
+            info.field("wal_\(name)_latency_p999_us", histogram.percentile(0.999))
+            info.field("wal_\(name)_latency_max_us", histogram.maximum)
+        }
+        info.field("wal_segment", report.segment)
+        info.field("wal_segments", report.segmentCount)
+        info.field("wal_growth_allowed", report.growthAllowed)
+        info.field("wal_writers_held", condition.holdsWriters)
+        info.field("wal_failures", report.figures.failures)
+        info.field("wal_heals", report.figures.heals)
+        info.field("wal_last_error", report.isFailing ? report.lastError?.reason ?? "" : "")
+    }
+
+    private func addLoading(to info: inout InfoText) {
+        let total = loading.totalBytes
+        let percent = total > 0 ? Double(loading.loadedBytes) * 100 / Double(total) : 0
+        info.field("loading_start_time", loading.startedAt)
+        info.field("loading_total_bytes", total)
+        info.field("loading_rdb_used_mem", 0)
+        info.field("loading_loaded_bytes", loading.loadedBytes)
+        info.field("loading_loaded_perc", percent, decimals: 2)
+        info.field(
+            "loading_eta_seconds",
+            max(loading.secondsLeft(nanoseconds: clock.monotonicNanoseconds), 0))
+    }
+}
