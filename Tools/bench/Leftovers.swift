@@ -29,6 +29,9 @@ final class Leftovers: Sendable {
     /// Takes note that a child was waited for: its number may be another's from now on.
     func ended(_ process: pid_t) { state.withLock { _ = $0.processes.remove(process) } }
 
+    /// A signal has come, or `clear` was called.
+    var isEnding: Bool { state.withLock { $0.isEnding } }
+
     func makeFolder() throws -> String {
         let path = NSTemporaryDirectory() + "/holdfast-bench-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

@@ -25,6 +25,7 @@ struct Options {
     var stock = "redis-server"
     var rounds = 0
     var isQuick = false
+    var isHelp = false
     var markdown: String?
 
     init(_ arguments: [String], environment: [String: String]) throws(Wrong) {
@@ -47,6 +48,7 @@ struct Options {
                     throw Wrong(problem: "--rounds needs a number from 1 to 1000")
                 }
                 rounds = count
+            case "--help", "-h": isHelp = true
             case "all": figures = Figure.allCases
             default:
                 guard let figure = Figure(rawValue: word) else {
@@ -55,7 +57,7 @@ struct Options {
                 figures.append(figure)
             }
         }
-        if figures.isEmpty { throw Wrong(problem: "which figure?") }
+        if figures.isEmpty && !isHelp { throw Wrong(problem: "which figure?") }
         if rounds == 0 { rounds = isQuick ? 3 : 5 }
     }
 

@@ -51,23 +51,32 @@ struct RedisBenchmark {
         return sample
     }
 
-    /// Drives both sides in turns, each with as many requests as it answers in `secondsPerRound`.
-    func compare(_ servers: Pair<ServerUnderTest>, _ options: Options) throws -> Pair<[Sample]> {
-        let requests = try servers.map { try calibrate($0, seconds: options.secondsPerRound) }
-        return try interleaved(rounds: options.rounds) { side in
-            try run(servers[side], requests: requests[side])
+    /// Drives both sides in turns.
+    /// - Parameter requests: of one round; see `calibrate`.
+    func compare(
+        _ servers: Pair<ServerUnderTest>, requests: Pair<Int>, _ options: Options
+    ) throws -> Pair<[Sample]> {
+        try interleaved(rounds: options.rounds) { side in
+            let whole = max(requests[side] / pipeline, clients) * pipeline
+            return try run(servers[side], requests: whole)
         }
     }
 
-    private func calibrate(_ server: ServerUnderTest, seconds: Double) throws -> Int {
-        // A short run tells the rate roughly, one of a fifth of the time well enough.
-        var rate = try run(server, requests: max(clients, 1_000) * pipeline).perSecond
-        if rate.isNaN { return clients * pipeline * 10 }
-        let wanted = Int(rate * seconds / 5)
-        if wanted > 2_000 * pipeline {
-            rate = try run(server, requests: max(wanted, clients * pipeline)).perSecond
+    func compare(_ servers: Pair<ServerUnderTest>, _ options: Options) throws -> Pair<[Sample]> {
+        try compare(servers, requests: calibrate(servers, options), options)
+    }
+
+    /// How many requests each side answers in `secondsPerRound`.
+    func calibrate(_ servers: Pair<ServerUnderTest>, _ options: Options) throws -> Pair<Int> {
+        try servers.map { server in
+            // A short run tells the rate roughly, one of a fifth of the time well enough.
+            var requests = max(clients, 1_000) * pipeline
+            for share in [0.2, 1] {
+                let rate = try run(server, requests: requests).perSecond
+                if rate.isNaN { throw BenchError("redis-benchmark gave no rate of \(test.name)") }
+                requests = max(requests, Int(min(rate * options.secondsPerRound * share, 1e8)))
+            }
+            return requests
         }
-        if rate.isNaN { return clients * pipeline * 10 }
-        return min(max(Int(rate * seconds), clients * pipeline), 100_000_000)
     }
 }

@@ -91,7 +91,8 @@ final class ServerUnderTest {
     /// How many keys it holds.
     func keyCount() throws -> Int {
         let reply = try connect().command("DBSIZE")
-        guard reply.hasPrefix(":"), let count = Int(reply.dropFirst().dropLast(2)) else {
+        // The line end is one character.
+        guard reply.hasPrefix(":"), let count = Int(reply.dropFirst().dropLast()) else {
             throw BenchError("DBSIZE: \(reply)")
         }
         return count

@@ -12,6 +12,11 @@ do throws(Options.Wrong) {
     exit(2)
 }
 
+if options.isHelp {
+    say(Options.usage)
+    exit(0)
+}
+
 /// As many descriptors as the machine lets us have: 10,000 clients need as many on both ends.
 func raiseDescriptorLimit() {
     var limit = rlimit()
@@ -52,6 +57,8 @@ do {
     }
     say("\n" + RunDescription.note)
 } catch {
+    // The thread that took the signal has killed what was measured, and ends the program.
+    if Leftovers.shared.isEnding { while true { pause() } }
     say("bench: \(error)")
     status = 1
 }

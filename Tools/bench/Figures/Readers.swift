@@ -83,8 +83,9 @@ private func readBesideWriters(_ server: ServerUnderTest, _ options: Options) th
     var reading = try readAlone(server, options)
     guard writers.isRunning else { throw BenchError("redis-benchmark ended: \(writers.output)") }
     writers.end(by: SIGKILL)
-    // "SET: rps=1234.0 (overall: 1200.5) …", again and again over itself.
-    let rate = writers.output.components(separatedBy: "overall: ").last?.prefix { $0 != ")" }
+    // "SET: rps=1234.0 (overall: 1200.5) avg_msec=…", again and again over itself.
+    let rate = writers.output.components(separatedBy: "rps=").last?
+        .components(separatedBy: "overall: ").dropFirst().first?.prefix { $0 != ")" }
     reading.writes = rate.flatMap { Double($0) } ?? .nan
     return reading
 }
