@@ -43,7 +43,7 @@ public struct CommandBatch: ~Copyable {
     }
 
     deinit {
-        for unsafeblock in unsafe scratch { unsafe free(block) }
+        for index in unsafe scratch.indices { unsafe free(scratch[index]) }
         unsafe slices.deallocate()
         unsafe commandTable.deallocate()
     }
@@ -94,7 +94,7 @@ public struct CommandBatch: ~Copyable {
         count = 0
         sliceCount = 0
         if unsafe !scratch.isEmpty {
-            for unsafeblock in unsafe scratch { unsafe free(block) }
+            for index in unsafe scratch.indices { unsafe free(scratch[index]) }
             unsafe scratch.removeAll()
         }
     }
