@@ -2,7 +2,16 @@ public import HoldfastBytes
 
 /// Why a session's input can't be read on. The text follows `ERR Protocol error: ` and is Redis's.
 public struct ProtocolError: Error, Equatable {
-    public let reason: String
+    /// As it is sent; it may quote a byte that is no UTF-8.
+    public let bytes: [UInt8]
+
+    public var reason: String { String(decoding: bytes, as: UTF8.self) }
+
+    init(reason: String) { bytes = Array(reason.utf8) }
+
+    init(unexpected byte: UInt8) {
+        bytes = Array("expected '$', got '".utf8) + [byte, UInt8(ascii: "'")]
+    }
 }
 
 /// Incremental decoding of requests, resumable at any byte.
@@ -296,8 +305,7 @@ public struct CommandDecoder: ~Copyable {
     private static func unexpected(_ byte: UInt8) -> ProtocolError {
         // A line end inside the text would break the reply; Redis shows it as blanks as well.
         let shown = byte == 13 || byte == 10 ? UInt8(ascii: " ") : byte
-        return ProtocolError(
-            reason: "expected '$', got '" + String(decoding: [shown], as: UTF8.self) + "'")
+        return ProtocolError(unexpected: shown)
     }
 
     // MARK: Inline

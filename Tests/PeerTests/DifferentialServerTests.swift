@@ -44,49 +44,36 @@ struct DifferentialServerTests {
         let mine = try (0..<clientCount).map { _ in try ours.connect() }
         try theirs[0].command("FLUSHALL")
         try mine[0].command("FLUSHALL")
+        // Half of the seeds send what a client does next in one piece, cut somewhere.
+        var random = PRNG(seed: seed &+ 7)
+        let isPipelined = seed % 2 == 0
         // What each client has queued, to compare the parts of EXEC's reply by.
         var queued: [[[[UInt8]]]] = Array(repeating: [], count: clientCount)
         var compared = 0
-        for number in 0..<steps {
-            let expected: Reply
-            let actual: Reply
-            let client: Int
-            let words: [[UInt8]]
-            switch generator.next() {
-            case .walk(let index, let options):
-                (client, words) = (index, [Array("scan".utf8), Array("*".utf8)] + options)
-                expected = try walk(theirs[index], options)
-                actual = try walk(mine[index], options)
+        var number = 0
+        while number < steps {
+            let (walks, pipelines) = gather(
+                &generator, isPipelined ? 1 + random.below(60) : 1)
+            for (client, options) in walks {
+                let expected = try walk(theirs[client], options)
+                let actual = try walk(mine[client], options)
+                let words = [Array("scan".utf8), Array("*".utf8)] + options
                 guard expected == actual else {
                     throw difference(seed, number, client, words, expected, actual)
                 }
-                continue
-            case .command(let index, let command):
-                (client, words) = (index, command)
-                expected = try theirs[index].command(command)
-                actual = try mine[index].command(command)
             }
-            compared += 1
-            let name = String(decoding: words[0], as: UTF8.self).lowercased()
-            let isEqual: Bool
-            if name == "exec", let left = expected.items, let right = actual.items {
-                let requests = queued[client]
-                isEqual =
-                    left.count == right.count && left.count == requests.count
-                    && zip(requests, zip(left, right)).allSatisfy {
-                        agree($0, stock: $1.0, ours: $1.1)
+            for (client, commands) in pipelines.enumerated() where !commands.isEmpty {
+                let expected = try theirs[client].pipeline(commands)
+                let actual = try answers(mine[client], commands, &random)
+                for (words, (left, right)) in zip(commands, zip(expected, actual)) {
+                    guard agree(words, stock: left, ours: right, &queued[client]) else {
+                        throw difference(seed, number, client, words, left, right)
                     }
-            } else {
-                isEqual = agree(words, stock: expected, ours: actual)
+                    number += 1
+                    compared += 1
+                }
             }
-            guard isEqual else { throw difference(seed, number, client, words, expected, actual) }
-            if expected == .queued {
-                queued[client].append(words)
-            } else if name == "exec"
-                || !expected.isError && ["multi", "discard", "reset"].contains(name)
-            {
-                queued[client] = []
-            }
+            number += walks.count
         }
         // Open transactions and protocol versions end with the connections.
         let left = try DataSet(of: try stock.connect())
@@ -98,6 +85,33 @@ struct DifferentialServerTests {
                     + lines.joined(separator: "\n"))
         }
         return compared
+    }
+
+    /// The next steps: walks, and each client's commands.
+    private static func gather(
+        _ generator: inout MixedCommandGenerator, _ count: Int
+    ) -> (walks: [(Int, [[UInt8]])], pipelines: [[[[UInt8]]]]) {
+        var walks: [(Int, [[UInt8]])] = []
+        var pipelines: [[[[UInt8]]]] = Array(repeating: [], count: clientCount)
+        for _ in 0..<count {
+            switch generator.next() {
+            case .command(let client, let words): pipelines[client].append(words)
+            case .walk(let client, let options):
+                // A walk can't be part of a transaction that these steps may have begun.
+                if pipelines[client].isEmpty { walks.append((client, options)) }
+            }
+        }
+        return (walks, pipelines)
+    }
+
+    private static func answers(
+        _ connection: RESPConnection, _ commands: [[[UInt8]]], _ random: inout PRNG
+    ) throws -> [Reply] {
+        let bytes = commands.flatMap { Request.encode($0) }
+        let cut = random.below(bytes.count)
+        try connection.send(Array(bytes[..<cut]))
+        try connection.send(Array(bytes[cut...]))
+        return try commands.map { _ in try connection.receive() }
     }
 
     private static func difference(
@@ -128,6 +142,28 @@ struct DifferentialServerTests {
     }
 
     // MARK: What may differ
+
+    /// As below; the parts of EXEC's reply by what the client has `queued`, which is kept up to date here.
+    private static func agree(
+        _ words: [[UInt8]], stock: Reply, ours: Reply, _ queued: inout [[[UInt8]]]
+    ) -> Bool {
+        let name = String(decoding: words[0], as: UTF8.self).lowercased()
+        if stock == .queued {
+            queued.append(words)
+            return ours == stock
+        }
+        let requests = queued
+        if name == "exec" || !stock.isError && ["multi", "discard", "reset"].contains(name) {
+            queued = []
+        }
+        guard name == "exec", let left = stock.items, let right = ours.items else {
+            return agree(words, stock: stock, ours: ours)
+        }
+        return left.count == right.count && left.count == requests.count
+            && zip(requests, zip(left, right)).allSatisfy {
+                agree($0, stock: $1.0, ours: $1.1)
+            }
+    }
 
     /// Whether the replies agree, as far as two servers can.
     private static func agree(_ words: [[UInt8]], stock: Reply, ours: Reply) -> Bool {

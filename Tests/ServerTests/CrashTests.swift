@@ -163,7 +163,9 @@ private final class Load: @unchecked Sendable {
             let count = number("\(client.name):count")
             let (left, right) = (number("\(client.name):left"), number("\(client.name):right"))
             if !range.contains(kept) { problems.append("\(client.name): \(kept) keys of \(range)") }
-            if !range.contains(count) { problems.append("\(client.name): count \(count) of \(range)") }
+            if !range.contains(count) {
+                problems.append("\(client.name): count \(count) of \(range)")
+            }
             if !range.contains(left) { problems.append("\(client.name): pair \(left) of \(range)") }
             if left != right { problems.append("\(client.name): torn, \(left) and \(right)") }
             // One client's writes are a prefix of what it sent.
@@ -180,8 +182,6 @@ private final class Load: @unchecked Sendable {
         if data.keyCount != keyCount && data.keyCount > 0 {
             problems.append("\(data.keyCount) keys where there should be \(keyCount)")
         }
-        // Reading has left the connection in the last database.
-        try connection.command("SELECT", "0")
         try complete(connection, number)
         return problems
     }
@@ -201,7 +201,10 @@ private final class Load: @unchecked Sendable {
             for words in [
                 ["SET", "\(client.name):\(last)", "value \(last) of \(client.name)"],
                 ["SET", "\(client.name):count", String(last)],
-                ["MSET", "\(client.name):left", String(last), "\(client.name):right", String(last)],
+                [
+                    "MSET", "\(client.name):left", String(last), "\(client.name):right",
+                    String(last),
+                ],
             ] { _ = try connection.command(words) }
         }
         if sum > 0 { try connection.command("SET", "count", String(sum)) }

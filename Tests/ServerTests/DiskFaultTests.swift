@@ -28,6 +28,7 @@ struct DiskFaultTests {
             #expect(writer.acknowledged.count == 50)
 
             let injector = try FaultInjector(server.processIdentifier, fault)
+            writer.patienceSeconds = 0.3
             var outcomes: [Writer.Outcome] = []
             // Until a write is refused or waits, as it must in the end.
             while outcomes.count < 3_000 {
@@ -54,6 +55,7 @@ struct DiskFaultTests {
                 try writer.waitUntilAcknowledged()
                 try writer.collectLate()
                 #expect(writer.stillWaiting == 0)
+                writer.patienceSeconds = 10
                 for _ in 0..<20 { #expect(try writer.write() == .acknowledged) }
                 server.kill()
                 try server.start()
@@ -86,6 +88,7 @@ struct DiskFaultTests {
             "--appendfsync", policy, "--wal-segment-size", "64kb", "--max-unsynced-ms", "100",
         ])
         let writer = try Writer(server, valueBytes: 2_000)
+        writer.patienceSeconds = 0.3
         for fault in [
             "pwritev:error=EIO", "pwritev:error=ENOSPC", "fdatasync:error=EIO",
             "ftruncate:error=EIO", "fsync:error=EIO", "rename:error=EIO", "openat:error=ENOSPC",
@@ -112,7 +115,9 @@ struct DiskFaultTests {
 
     // MARK: A full disk
 
-    @Test("a disk that fills up refuses growing writes before the log fails, and serves again with room")
+    @Test(
+        "a disk that fills up refuses growing writes before the log fails, and serves again with room"
+    )
     func fullDisk() throws {
         let disk = try TemporaryFolder()
         let mount = try Subprocess.run(
@@ -178,6 +183,7 @@ struct DiskFaultTests {
         for _ in 0..<20 { try writer.write() }
         let filler = disk.file("filler")
         _ = try Subprocess.run(["dd", "if=/dev/zero", "of=\(filler)", "bs=4096"])
+        writer.patienceSeconds = 0.3
         var isRefused = false
         for _ in 0..<3_000 where !isRefused { isRefused = try writer.write() != .acknowledged }
         #expect(isRefused)
@@ -210,6 +216,8 @@ private final class Writer {
     /// The size of the value under each number.
     var acknowledged: [Int: Int] = [:]
     private var refused: Set<Int> = []
+    /// How long to wait for an answer.
+    var patienceSeconds = 10.0
     private var late: [(connection: RESPConnection, numbers: [Int])] = []
 
     init(_ server: ServerProcess, valueBytes: Int = 0) throws {
@@ -233,8 +241,10 @@ private final class Writer {
     func burst(_ count: Int) throws -> Outcome {
         let numbers = Array(last + 1...last + count)
         last += count
-        for number in numbers { try connection.send(Request.encode(["SET", "w:\(number)", value(number)])) }
-        connection.timeoutSeconds = 0.3
+        for number in numbers {
+            try connection.send(Request.encode(["SET", "w:\(number)", value(number)]))
+        }
+        connection.timeoutSeconds = patienceSeconds
         var outcome = Outcome.waiting
         for (index, number) in numbers.enumerated() {
             do {
@@ -291,9 +301,9 @@ private final class Writer {
         connection = try server.connect()
         late = []
         let data = try DataSet(of: connection, databaseCount: 1)
-        try connection.command("SELECT", "0")
         var lines: [String] = []
-        for number in acknowledged.keys.sorted() where data[0, "w:\(number)"] != Array(value(number).utf8) {
+        for number in acknowledged.keys.sorted()
+        where data[0, "w:\(number)"] != Array(value(number).utf8) {
             lines.append("w:\(number) was acknowledged and is lost or changed")
         }
         for number in refused.sorted() where data[0, "w:\(number)"] != nil {

@@ -14,7 +14,7 @@ public struct DataSet: Equatable {
     /// By number of the database; those without keys are left out.
     public private(set) var databases: [Int: [[UInt8]: Value]] = [:]
 
-    /// Reads all strings of the first `databaseCount` databases; the connection stays in the last of them.
+    /// Reads all strings of the first `databaseCount` databases; the connection is in database 0 then.
     public init(of connection: RESPConnection, databaseCount: Int = 16) throws {
         for number in 0..<databaseCount {
             try connection.command("SELECT", String(number))
@@ -40,6 +40,7 @@ public struct DataSet: Equatable {
             }
             databases[number] = found
         }
+        try connection.command("SELECT", "0")
     }
 
     public var keyCount: Int { databases.values.reduce(0) { $0 + $1.count } }

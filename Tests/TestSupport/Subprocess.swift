@@ -81,7 +81,9 @@ public final class Subprocess {
         if status != nil { return false }
         var found: Int32 = 0
         // SAFETY: the call fills the status.
-        if unsafe waitpid(processIdentifier, &found, WNOHANG) == processIdentifier { status = found }
+        if unsafe waitpid(processIdentifier, &found, WNOHANG) == processIdentifier {
+            status = found
+        }
         return status == nil
     }
 

@@ -1,0 +1,145 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Log folders go from the built server to redis-server 7 and back.
+@Suite("log folders of the server and of redis-server", .serialized)
+struct FolderExchangeTests {
+    private static let appendOnly = ["--appendonly", "yes", "--appendfsync", "no"]
+
+    /// Random writes in several databases; returns the data.
+    private func fill(_ connection: RESPConnection, seed: UInt64) throws -> DataSet {
+        var generator = MixedCommandGenerator(seed: seed, clients: 1)
+        for _ in 0..<1_500 {
+            if case .command(_, let words) = generator.next() {
+                // Nothing that ends all that was written before, nor leaves an expired key to each server's
+                // own time.
+                let name = String(decoding: words[0], as: UTF8.self).lowercased()
+                if ["flushall", "flushdb", "quit"].contains(name) { continue }
+                _ = try connection.command(words)
+            }
+        }
+        try connection.command("RESET")
+        for number in 0..<500 { try connection.command("SET", "more:\(number)", "v\(number)") }
+        return try DataSet(of: connection)
+    }
+
+    private func check(_ folder: String) throws -> (status: Int32, output: String) {
+        try Subprocess.run(["redis-check-aof", folder + "/appendonly.aof.manifest"])
+    }
+
+    // MARK: From ours
+
+    @Test(
+        "a folder of ours is valid for redis-check-aof and loads in redis-server with the same data",
+        arguments: [true, false])
+    func oursThere(stopsInOrder: Bool) throws {
+        let folder = try TemporaryFolder()
+        let ours = try ServerProcess(
+            ["--appendfsync", "always", "--wal-segment-size", "64kb"]
+                + (stopsInOrder ? [] : ["--wal-preallocate", "no"]), folder: folder)
+        let connection = try ours.connect()
+        let data = try fill(connection, seed: 71)
+        let digest = try connection.command("DEBUG", "DIGEST")
+        if stopsInOrder {
+            #expect(ours.terminate() == .exited(0))
+        } else {
+            ours.kill()
+        }
+        let result = try check(ours.logFolder)
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.output.contains("All AOF files and manifest are valid"), "\(result.output)")
+
+        let stock = try StockServer(Self.appendOnly, folder: folder)
+        let there = try stock.connect()
+        let loaded = try DataSet(of: there)
+        // Encodings may differ where stock's own change when it loads a log.
+        #expect(loaded.differences(from: data, encodings: false) == [])
+        #expect(try there.command("DEBUG", "DIGEST") == digest)
+        #expect(loaded.keyCount > 500)
+
+        // It writes on in that folder, and we load that again.
+        #expect(try there.command("SELECT", "5") == .ok)
+        #expect(try there.command("SET", "written there", "yes") == .ok)
+        let after = try DataSet(of: there)
+        stock.stop()
+        try ours.start()
+        #expect(try DataSet(of: ours.connect()).differences(from: after, encodings: false) == [])
+        #expect(ours.terminate() == .exited(0))
+        #expect(try check(ours.logFolder).status == 0)
+    }
+
+    // MARK: From redis-server
+
+    @Test(
+        "a folder of redis-server loads with the same data",
+        arguments: [["--aof-use-rdb-preamble", "no"], ["--aof-timestamp-enabled", "yes"], []])
+    func theirsHere(arguments: [String]) throws {
+        let folder = try TemporaryFolder()
+        let stock = try StockServer(Self.appendOnly + arguments, folder: folder)
+        let connection = try stock.connect()
+        var data = try fill(connection, seed: 72)
+        if arguments.first == "--aof-use-rdb-preamble" {
+            // A base of commands, and more behind it.
+            try connection.command("BGREWRITEAOF")
+            while try connection.command("INFO", "persistence").text?
+                .contains("aof_rewrite_in_progress:0") != true
+            {}
+            try connection.command("SELECT", "2")
+            try connection.command("SET", "after", "the base")
+            data = try DataSet(of: connection)
+        }
+        let digest = try connection.command("DEBUG", "DIGEST")
+        stock.stop()
+
+        let ours = try ServerProcess(["--appendfsync", "always"], folder: folder)
+        let here = try ours.connect()
+        #expect(try DataSet(of: here).differences(from: data, encodings: false) == [])
+        #expect(try here.command("DEBUG", "DIGEST") == digest)
+        #expect(try here.command("SET", "written here", "yes") == .ok)
+        ours.kill()
+        try ours.start()
+        #expect(try ours.connect().command("GET", "written here") == .bulk("yes"))
+        #expect(try ours.connect().command("GET", "more:499") == .bulk("v499"))
+        #expect(ours.terminate() == .exited(0))
+        #expect(try check(ours.logFolder).status == 0)
+        let again = try StockServer(Self.appendOnly, folder: folder)
+        #expect(try again.connect().command("GET", "written here") == .bulk("yes"))
+    }
+
+    @Test("an old single appendonly.aof loads")
+    func singleFile() throws {
+        let folder = try TemporaryFolder()
+        var bytes: [UInt8] = []
+        for words in [
+            ["SELECT", "0"], ["SET", "k", "v"], ["SET", "e", "v", "PXAT", "33177117420000"],
+            ["MULTI"], ["INCR", "n"], ["INCR", "n"], ["EXEC"], ["SELECT", "3"], ["SET", "k", "3"],
+        ] { bytes += Request.encode(words) }
+        try Data(bytes).write(to: URL(fileURLWithPath: folder.file("appendonly.aof")))
+        let ours = try ServerProcess([], folder: folder)
+        let data = try DataSet(of: ours.connect())
+        #expect(data.keyCount == 4)
+        #expect(data[0, "n"] == Array("2".utf8))
+        #expect(data[3, "k"] == Array("3".utf8))
+        #expect(data.databases[0]?[Array("e".utf8)]?.deadline == 33_177_117_420_000)
+        ours.kill()
+        try ours.start()
+        #expect(try DataSet(of: ours.connect()) == data)
+    }
+
+    @Test("a base with data in RDB form is refused by name until snapshots can be read")
+    func baseOfRDB() throws {
+        let folder = try TemporaryFolder()
+        let stock = try StockServer(Self.appendOnly, folder: folder)
+        let connection = try stock.connect()
+        try connection.command("SET", "k", "v")
+        try connection.command("BGREWRITEAOF")
+        while try connection.command("INFO", "persistence").text?
+            .contains("aof_rewrite_in_progress:0") != true
+        {}
+        stock.stop()
+        let ours = try ServerProcess([], folder: folder, waits: false)
+        #expect(ours.waitForEnd() == .exited(1))
+        #expect(ours.log.contains("base.rdb"), "\(ours.log)")
+    }
+}
