@@ -95,7 +95,7 @@ extension ServerState {
 
     /// Takes over what the log says about itself.
     mutating func updateCondition() {
-        if condition.pausedUntil > 0, now >= condition.pausedUntil { condition.pausedUntil = 0 }
+        if condition.pausedUntil > 0, now >= condition.pausedUntil { endPause() }
         guard let writer = durability.writer else { return }
         condition.holdsWriters = writer.shouldHoldWriters
         condition.writeRefusal = nil
@@ -107,6 +107,11 @@ extension ServerState {
             condition.growthRefusal =
                 "MISCONF Errors writing to the AOF file: No space left on device"
         }
+    }
+
+    mutating func endPause() {
+        condition.pausedUntil = 0
+        dispatcher.context.holdsExpiry = false
     }
 
     /// Reads the allocator's figures: for the peak, and for `maxmemory`.

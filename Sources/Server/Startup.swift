@@ -52,21 +52,24 @@ enum Startup {
         if limit >= wanted {
             if limit > before {
                 diagnostics.notice(
-                    "Increased maximum number of open files to \(limit) (it was originally set to \(before)).")
+                    "Increased maximum number of open files to \(limit) "
+                        + "(it was originally set to \(before)).")
             }
             return configuration
         }
         guard limit > reservedFiles else {
             throw StartError(
-                message: "Your current 'ulimit -n' of \(limit) is not enough for the server to start. Please "
-                    + "increase your open file limit to at least \(wanted). Exiting.")
+                message:
+                    "Your current 'ulimit -n' of \(limit) is not enough for the server to start. "
+                    + "Please increase your open file limit to at least \(wanted). Exiting.")
         }
         let clients = limit - reservedFiles
         diagnostics.warning(
             "You requested maxclients of \(configuration.maxclients) requiring at least \(wanted) max file "
                 + "descriptors.")
         diagnostics.warning(
-            "Server can't set maximum open files to \(wanted) because of OS error: Operation not permitted.")
+            "Server can't set maximum open files to \(wanted) because of OS error: Operation not permitted."
+        )
         diagnostics.warning(
             "Current maximum open files is \(limit). maxclients has been reduced to \(clients) to compensate "
                 + "for low ulimit. If you need higher maxclients increase 'ulimit -n'.")

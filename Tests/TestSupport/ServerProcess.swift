@@ -30,11 +30,13 @@ public final class ServerProcess {
     /// - Parameters:
     ///   - arguments: behind those for port, folder and log file; the last of a kind counts.
     ///   - folder: where it runs, if it shall find files there.
+    ///   - file: a configuration file.
     ///   - environment: `NAME=value` lines beside those of this process.
     ///   - wrapper: words in front of the program's path, for example strace with its options.
     ///   - waits: false to return at once; see `waitUntilItAnswers` and `waitForEnd`.
     public init(
-        _ arguments: [String] = [], folder: TemporaryFolder? = nil, environment: [String] = [],
+        _ arguments: [String] = [], folder: TemporaryFolder? = nil, file: String? = nil,
+        environment: [String] = [],
         wrapper: [String] = [], waits: Bool = true
     ) throws {
         let folder = try folder ?? TemporaryFolder()
@@ -44,7 +46,7 @@ public final class ServerProcess {
         port = try FreePort.find()
         socketPath = folder.file("server.sock")
         self.arguments =
-            [
+            (file.map { [$0] } ?? []) + [
                 "--port", String(port), "--bind", "127.0.0.1", "--unixsocket", socketPath,
                 "--dir", folder.path, "--enable-debug-command", "yes",
             ] + arguments

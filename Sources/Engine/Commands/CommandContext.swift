@@ -34,6 +34,8 @@ public struct CommandContext: ~Copyable {
     public var microsecond: Int64 = 0
     /// The command comes from the log: nothing expires, and nothing is logged again.
     public internal(set) var isReplaying = false
+    /// Writes are paused: what has expired is treated as gone, and stays in memory until the pause ends.
+    public var holdsExpiry = false
     /// False with `appendonly no`: there is nobody to read what would be logged.
     public var logsEffects = true
     /// The request as it came, when it can go into the log as it stands.
@@ -91,7 +93,7 @@ public struct CommandContext: ~Copyable {
     public mutating func live(_ key: HashedKey, _ database: Int) -> Entry? {
         guard let entry = keyspace.find(key, database) else { return nil }
         if _slowPath(entry.hasDeadline), entry.isExpired(at: now), !isReplaying {
-            expire(key, database)
+            if !holdsExpiry { expire(key, database) }
             return nil
         }
         return entry

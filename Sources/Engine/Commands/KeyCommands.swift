@@ -377,11 +377,15 @@ public enum KeyCommands {
     @Sendable
     static func randomkey(_ context: inout CommandContext) throws(CommandError) {
         let database = context.database
+        var tries = 0
         while true {
+            tries += 1
             var random = context.random
             let chosen = context.keyspace.random(database) { random.next() }
             context.random = random
             guard let chosen else { return context.reply.null() }
+            // Where nothing may be deleted, all may have expired: any will do then.
+            if context.holdsExpiry, tries > 100 { return context.reply.bulk(chosen.key) }
             // An expired one is deleted on the way.
             let key = context.keyspace.hashed(chosen.key)
             if let entry = context.live(key, database) { return context.reply.bulk(entry.key) }

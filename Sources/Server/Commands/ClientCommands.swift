@@ -202,6 +202,7 @@ enum ClientCommands {
         if isPaused, !state.condition.pausesWritesOnly { isForWrites = false }
         state.condition.pausesWritesOnly = isForWrites
         state.condition.pausedUntil = isPaused ? max(state.condition.pausedUntil, end) : end
+        state.dispatcher.context.holdsExpiry = true
         state.reply.ok()
     }
 
@@ -209,7 +210,7 @@ enum ClientCommands {
     static func unpause(
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
-        state.condition.pausedUntil = 0
+        state.endPause()
         state.reply.ok()
     }
 

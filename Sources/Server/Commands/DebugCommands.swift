@@ -19,7 +19,7 @@ enum DebugCommands {
 
         // Data
         case ("digest", 2): state.reply.simple(state.dispatcher.context.keyspace.digest().hex)
-        case ("digest-value", 3...): digestValues(&state, session, arguments)
+        case ("digest-value", 2...): digestValues(&state, session, arguments)
         case ("object", 3...4): try object(&state, session, arguments)
         case ("populate", 3...5): try populate(&state, session, arguments)
         case ("reload", 2...): try reload(&state, arguments)

@@ -1,0 +1,17 @@
+internal import HoldfastPlatform
+
+/// Time since it was made.
+struct Stopwatch {
+    private let start = SystemClock().monotonicNanoseconds
+    var nanoseconds: UInt64 { SystemClock().monotonicNanoseconds - start }
+    var seconds: Double { Double(nanoseconds) / 1e9 }
+}
+
+extension Array where Element == Double {
+    /// The middle one, or the mean of the two in the middle; NaN of nothing.
+    var median: Double {
+        if isEmpty { return .nan }
+        let sorted = self.sorted()
+        return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
+    }
+}
