@@ -22,6 +22,21 @@ struct DifferentialServerTests {
         print("\(replies) replies of the server equal redis-server's, seeds \(seeds)")
     }
 
+    @Test("a key that had expired when it was watched breaks no transaction by being deleted")
+    func watchedAfterExpiry() throws {
+        let stock = try StockServer()
+        let ours = try ServerProcess(["--appendfsync", "no"])
+        let commands = [
+            ["SET", "k", "v", "PXAT", "1000"], ["WATCH", "k"], ["GET", "k"], ["MULTI"], ["PING"],
+            ["EXEC"], ["SET", "k", "v", "PXAT", "1000"], ["WATCH", "k"], ["SET", "k", "w"],
+            ["MULTI"],
+            ["PING"], ["EXEC"],
+        ]
+        let expected = try stock.connect().pipeline(commands)
+        #expect(try ours.connect().pipeline(commands) == expected)
+        #expect(expected[5] == .array([.simple("PONG")]) && expected[11].isNull)
+    }
+
     /// `HOLDFAST_SEEDS=17` or `HOLDFAST_SEEDS=1-5000`.
     private static var seedsAskedFor: ClosedRange<UInt64>? {
         let text = ProcessInfo.processInfo.environment["HOLDFAST_SEEDS"] ?? ""
@@ -49,6 +64,8 @@ struct DifferentialServerTests {
         let isPipelined = seed % 2 == 0
         // What each client has queued, to compare the parts of EXEC's reply by.
         var queued: [[[[UInt8]]]] = Array(repeating: [], count: clientCount)
+        var history: [String] = []
+        var hasGrownUnseen = false
         var compared = 0
         var number = 0
         while number < steps {
@@ -66,7 +83,17 @@ struct DifferentialServerTests {
                 let expected = try theirs[client].pipeline(commands)
                 let actual = try answers(mine[client], commands, &random)
                 for (words, (left, right)) in zip(commands, zip(expected, actual)) {
+                    history.append("\(client) \(Request.shown(words)) → \(left)")
+                    if Self.mayGrowUnseen(words, left) { hasGrownUnseen = true }
                     guard agree(words, stock: left, ours: right, &queued[client]) else {
+                        if hasGrownUnseen, !left.isNull, right.isNull,
+                            words == [Array("exec".utf8)] || words == [Array("EXEC".utf8)]
+                        {
+                            // From here on the two hold different data.
+                            return compared
+                        }
+                        print("seed \(seed), the last steps and stock's answers:")
+                        for line in history.suffix(60) { print(line.prefix(200)) }
                         throw difference(seed, number, client, words, left, right)
                     }
                     number += 1
@@ -207,6 +234,15 @@ struct DifferentialServerTests {
                 && ours.text?.hasPrefix("ERR Syntax error in HELLO") == true
         default: return false
         }
+    }
+
+    /// A BITFIELD with a part that failed: stock lengthens the string for it all the same, and neither logs
+    /// that nor tells those who watch the key. Ours does.
+    private static func mayGrowUnseen(_ words: [[UInt8]], _ stock: Reply) -> Bool {
+        let name = String(decoding: words[0], as: UTF8.self).lowercased()
+        let parts = stock.items ?? []
+        if name == "exec" { return parts.contains { $0.items?.contains { $0.isNull } == true } }
+        return name == "bitfield" && parts.contains { $0.isNull }
     }
 
     private static func neutral(_ hello: Reply) -> Reply {

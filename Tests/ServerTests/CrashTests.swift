@@ -34,6 +34,21 @@ struct CrashTests {
         try server.start()
         #expect(try load.check() == [])
     }
+
+    @Test("a policy that changes under load keeps what was acknowledged")
+    func changingPolicy() throws {
+        let seed = UInt64.random(in: 1..<1 << 40)
+        print("crash rounds with changing policies: seed \(seed)")
+        var random = PRNG(seed: seed)
+        let server = try ServerProcess(["--appendfsync", "no", "--wal-segment-size", "64kb"])
+        let load = Load(server: server, clientCount: 3)
+        for round in 1...3 {
+            load.changesPolicy = true
+            try load.runUntilKilled(afterWrites: random.within(500...2_000), depth: 5)
+            try server.start()
+            #expect(try load.check() == [], "round \(round), seed \(seed)")
+        }
+    }
 }
 
 /// Clients that write numbered keys, counters and transactions, and know what was acknowledged to them.
@@ -56,6 +71,8 @@ private final class Load: @unchecked Sendable {
     private var writesLeft = 0
     private var processIdentifier: Int32 = 0
     private(set) var acknowledgedTotal = 0
+    /// Whether one client sets another `appendfsync` before each of its rounds.
+    var changesPolicy = false
 
     init(server: ServerProcess, clientCount: Int) {
         self.server = server
@@ -104,6 +121,12 @@ private final class Load: @unchecked Sendable {
             }
             do {
                 // Counted before it is sent: from here on it may have happened.
+                if changesPolicy, client.name == "c0" {
+                    let policy = ["always", "everysec", "no"][client.sent % 3]
+                    if try connection.command("CONFIG", "SET", "appendfsync", policy) != .ok {
+                        client.problem = "appendfsync can't be set"
+                    }
+                }
                 client.sent += depth
                 try connection.send(requests)
                 for number in first..<first + depth {

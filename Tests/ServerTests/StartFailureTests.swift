@@ -154,6 +154,72 @@ struct StartFailureTests {
         #expect(try Self.contents(folder.path) == before)
     }
 
+    @Test("a log that can't be read stops the start")
+    func unreadableLog() throws {
+        if let obstacle = FaultInjector.obstacle { return print("not run: \(obstacle)") }
+        let folder = try Self.writtenFolder()
+        let log = folder.file("appendonlydir")
+        let names = try FileManager.default.contentsOfDirectory(atPath: log).sorted()
+        for (name, fault) in [
+            (names[1], "openat:error=EACCES"), (names[1], "pread64:error=EIO"),
+            ("appendonly.aof.manifest", "openat:error=EACCES"),
+            ("appendonly.aof.manifest", "pread64:error=EIO"),
+        ] {
+            let before = try Self.contents(folder.path)
+            let call = String(fault.prefix { $0 != ":" })
+            let server = try ServerProcess(
+                [], folder: folder,
+                wrapper: [
+                    "strace", "-f", "-qq", "-o", "/dev/null", "-P", "\(log)/\(name)", "-e",
+                    "trace=\(call)", "-e", "inject=\(fault)",
+                ], waits: false)
+            #expect(server.waitForEnd(seconds: 30) == .exited(1), "\(name), \(fault)")
+            let lines = server.log.split(separator: "\n")
+            #expect(lines.contains { $0.contains(name) }, "\(fault): \(server.log)")
+            server.kill()
+            #expect(try Self.contents(folder.path) == before, "\(name), \(fault)")
+        }
+    }
+
+    @Test("a full disk stops the start of an empty server, and not that of one with data")
+    func noSpace() throws {
+        let disk = try TemporaryFolder()
+        let mount = try Subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=4m", "holdfast-test", disk.path])
+        guard mount.status == 0 else {
+            return print("not run, a tmpfs can't be mounted here: \(mount.output)")
+        }
+        defer { _ = try? Subprocess.run(["umount", "-l", disk.path]) }
+        let filler = disk.file("filler")
+        let elsewhere = try TemporaryFolder()
+        let arguments = ["--dir", disk.path, "--wal-reserve", "0"]
+        func fill() throws {
+            _ = try Subprocess.run(["dd", "if=/dev/zero", "of=\(filler)", "bs=4096"])
+        }
+        try fill()
+        let server = try ServerProcess(arguments, folder: elsewhere, waits: false)
+        #expect(server.waitForEnd(seconds: 20) == .exited(1))
+        #expect(
+            server.log.split(separator: "\n").contains {
+                $0.contains(disk.path) && $0.contains("No space left on device")
+            }, "\(server.log)")
+        try FileManager.default.removeItem(atPath: filler)
+        try server.start()
+        try server.connect().command("SET", "k", "v")
+        server.kill()
+        try fill()
+        // It may refuse or serve, but the data stay.
+        try server.start(waits: false)
+        if (try? server.waitUntilItAnswers(seconds: 5)) != nil {
+            #expect(try server.connect().command("GET", "k") == .bulk("v"))
+        }
+        server.kill()
+        try FileManager.default.removeItem(atPath: filler)
+        try server.start()
+        #expect(try server.connect().command("GET", "k") == .bulk("v"))
+        server.kill()
+    }
+
     @Test("two servers can't use one folder")
     func sameFolderTwice() throws {
         let folder = try TemporaryFolder()

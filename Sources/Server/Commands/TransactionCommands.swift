@@ -62,6 +62,13 @@ enum TransactionCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         if session.transaction != nil { throw .text("ERR WATCH inside MULTI is not allowed") }
+        // What has expired already is deleted before it is watched: that it goes breaks no transaction.
+        state.dispatcher.beginUnit(at: state.now)
+        for index in 1..<arguments.count {
+            let key = state.dispatcher.context.keyspace.hashed(arguments[index])
+            _ = state.dispatcher.context.live(key, session.database)
+        }
+        state.dispatcher.endUnit()
         let watcher = session.watcher ?? WatchTable.Watcher()
         session.watcher = watcher
         for index in 1..<arguments.count {
