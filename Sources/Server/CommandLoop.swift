@@ -108,7 +108,8 @@ struct CommandLoop: ~Copyable {
         state.statistics.noteTurn(
             ticks: ended &- began, commandTicks: commandsDone &- began,
             cronTicks: cronDone &- commandsDone, logTicks: ended &- cronDone,
-            commands: state.statistics.commandsProcessed &- commandsBefore)
+            // CONFIG RESETSTAT may have run in between.
+            commands: max(state.statistics.commandsProcessed, commandsBefore) - commandsBefore)
     }
 
     /// A short pause before waiting, while work keeps coming in bursts: more of it is then served by one

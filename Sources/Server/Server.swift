@@ -15,7 +15,7 @@ public enum HoldfastServer {
     public static func run(_ arguments: [String], allocator: any AllocatorStatistics) -> Int32 {
         switch StartRequest(arguments: arguments) {
         case .run(let source):
-            return serve(source, allocator)
+            return serve(source, commands(), allocator)
         case .printVersion:
             print(HoldfastVersion.line)
         case .printHelp:
@@ -28,10 +28,10 @@ public enum HoldfastServer {
         case .checkSystem:
             return 0
         case .checkConfiguration(let source):
-            guard load(source, Diagnostics()) != nil else { return 1 }
+            guard load(source, commands().0, Diagnostics()) != nil else { return 1 }
             print("The configuration is right.")
         case .printConfiguration(let source):
-            guard let configuration = load(source, Diagnostics()) else { return 1 }
+            guard let configuration = load(source, commands().0, Diagnostics()) else { return 1 }
             print(configuration.sampleFile(), terminator: "")
         }
         return 0
@@ -58,9 +58,8 @@ public enum HoldfastServer {
     }
 
     private static func load(
-        _ source: ConfigurationSource, _ diagnostics: Diagnostics
+        _ source: ConfigurationSource, _ table: CommandTable, _ diagnostics: Diagnostics
     ) -> Configuration? {
-        let (table, _) = commands()
         do throws(ConfigurationFileError) {
             return try Configuration.load(
                 source, folder: workingFolder(),
@@ -97,10 +96,11 @@ public enum HoldfastServer {
     // MARK: Serving
 
     private static func serve(
-        _ source: ConfigurationSource, _ allocator: any AllocatorStatistics
+        _ source: ConfigurationSource, _ commands: (CommandTable, [SessionHandler]),
+        _ allocator: any AllocatorStatistics
     ) -> Int32 {
         let diagnostics = Diagnostics()
-        guard let configuration = load(source, diagnostics) else { return 1 }
+        guard let configuration = load(source, commands.0, diagnostics) else { return 1 }
         diagnostics.level = configuration.loglevel
         diagnostics.path = configuration.logfile
         if configuration.flag(.daemonize), !ProcessControl.daemonize() {
@@ -108,7 +108,7 @@ public enum HoldfastServer {
             return 1
         }
         do {
-            try serve(configuration, diagnostics, allocator)
+            try serve(configuration, commands, diagnostics, allocator)
         } catch let error as StartError {
             diagnostics.warning(error.message)
         } catch let error as LogReadError {
@@ -123,8 +123,8 @@ public enum HoldfastServer {
 
     /// Starts, serves, stops, and ends the process.
     private static func serve(
-        _ configuration: Configuration, _ diagnostics: Diagnostics,
-        _ allocator: any AllocatorStatistics
+        _ configuration: Configuration, _ commands: (CommandTable, [SessionHandler]),
+        _ diagnostics: Diagnostics, _ allocator: any AllocatorStatistics
     ) throws -> Never {
         StartReport.begin(configuration, diagnostics, allocator)
         try Startup.check(configuration)
@@ -140,7 +140,7 @@ public enum HoldfastServer {
         defer { Startup.removePIDFile(pidFile, diagnostics) }
         diagnostics.notice("Server initialized")
 
-        var (table, handlers) = commands()
+        var (table, handlers) = commands
         try Startup.rename(configuration.renamedCommands, in: &table)
         var state = Startup.makeState(configuration, diagnostics, table, handlers, allocator)
         if let rejection = state.apply(configuration, changed: nil) {

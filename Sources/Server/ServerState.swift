@@ -140,7 +140,8 @@ struct InstantaneousRates {
         let (before, at) = last[quantity.rawValue]
         last[quantity.rawValue] = (value, nanoseconds)
         guard at > 0, nanoseconds > at else { return }
-        let rate = Double(value &- before) * 1e9 / Double(nanoseconds - at)
+        // Counters begin anew at CONFIG RESETSTAT.
+        let rate = Double(value >= before ? value - before : 0) * 1e9 / Double(nanoseconds - at)
         samples[quantity.rawValue].append(rate)
         if samples[quantity.rawValue].count > 16 { samples[quantity.rawValue].removeFirst() }
     }
