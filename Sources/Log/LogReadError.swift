@@ -48,10 +48,10 @@ public enum LogReadError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "and rewrite it there with aof-use-rdb-preamble no"
         case .unlisted(let path):
             return "\(path) holds data but no manifest lists it; restore the manifest, move the "
-                + "file away, or start with --allow-empty-start to insist on an empty log"
+                + "file away, or start with --allow-empty-start yes to insist on an empty log"
         case .strayDump(let path):
             return "\(path) exists but the append only log is empty, and this version can't read "
-                + "RDB files yet; move it away, or start with --allow-empty-start to insist"
+                + "RDB files yet; move it away, or start with --allow-empty-start yes to insist"
         }
     }
 }

@@ -11,7 +11,7 @@ public struct LogWriterSettings: Sendable {
     /// `max-unsynced-ms`.
     public var unsyncedMillisecondsMax = 1_000
     /// `wal-reserve`; at most a tenth of what is free at start is kept.
-    public var reserveBytes: Int64 = 128 << 20
+    public var reserveBytes: Int64 = 64 << 20
     /// `wal-retain-size`: retired segments stay while all of them together are no larger.
     public var retainBytes: Int64 = 0
 

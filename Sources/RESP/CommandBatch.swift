@@ -1,6 +1,5 @@
-public import HoldfastBytes
-
 internal import Glibc
+public import HoldfastBytes
 
 /// The commands that one pass over a session's input found, and the slices of all their arguments.
 ///
@@ -44,7 +43,7 @@ public struct CommandBatch: ~Copyable {
     }
 
     deinit {
-        for unsafe block in unsafe scratch { unsafe free(block) }
+        for index in unsafe scratch.indices { unsafe free(scratch[index]) }
         unsafe slices.deallocate()
         unsafe commandTable.deallocate()
     }
@@ -95,7 +94,7 @@ public struct CommandBatch: ~Copyable {
         count = 0
         sliceCount = 0
         if unsafe !scratch.isEmpty {
-            for unsafe block in unsafe scratch { unsafe free(block) }
+            for index in unsafe scratch.indices { unsafe free(scratch[index]) }
             unsafe scratch.removeAll()
         }
     }

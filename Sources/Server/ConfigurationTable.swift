@@ -297,8 +297,8 @@ public enum ConfigurationTable {
             .number(67_108_864, .memory, .range(65_536, longMax)),
             "With everysec: most bytes of changes that are not yet on stable storage."),
         Directive(
-            .clockJumpLimit, "clock-jump-limit", .number(60000, .plain, .range(1, longMax)),
-            "Milliseconds the clock may jump forward before expiry is held back."),
+            .clockJumpLimit, "clock-jump-limit", .number(60000, .plain, .range(0, longMax)),
+            "Milliseconds the clock may jump forward before expiry is held back; 0 takes any jump."),
         Directive(
             .allowEmptyStart, "allow-empty-start", .flag(false), traits: [.immutable],
             "Start empty although files of a history lie beside."),

@@ -38,10 +38,7 @@ extension CommandGenerator {
         switch random.below(4) {
         case 0: value()
         case 1:
-            Array(
-                pick([
-                    "0.1", "-0.1", "3", "1e17", "1e-17", "5.0e3", "-1e300", "1e4000",
-                ]).utf8)
+            Array(pick(["0.1", "-0.1", "3", "1e17", "1e-17", "5.0e3", "-1e300", "1e4000"]).utf8)
         default: Array("\(Double(random.within(-1000...1000)) / 8)".utf8)
         }
     }

@@ -570,11 +570,12 @@ public struct Keyspace: ~Copyable {
         }
     }
 
-    /// The number of blocks that wait to be freed; about one for each key of an emptied database. While it
-    /// isn't 0 the caller goes on with `freeRetired`.
-    public var hasRetired: Bool { epochs.frozen == 0 && (epochs.retiredCount > 0 || !detached.isEmpty) }
+    /// Blocks wait to be freed and may be: the caller goes on with `freeRetired`.
+    public var hasRetired: Bool {
+        epochs.frozen == 0 && (epochs.retiredCount > 0 || !detached.isEmpty)
+    }
 
-    /// How many blocks wait to be freed.
+    /// The number of blocks that wait to be freed; about one for each key of an emptied database.
     public var retiredCount: Int {
         detached.reduce(epochs.retiredCount) { $0 + $1.count }
     }
