@@ -54,14 +54,7 @@ public struct CommandGenerator {
         case 0: return []
         case 1: return number()
         case 2:
-<<<<<<< HEAD
-            return Array(
-                pick([
-                    "3.5", "-0.1", "1e5", "inf", "nan", "1e-30", "0x1p4", " 1",
-                ]).utf8)
-=======
             return Array(pick(["3.5", "-0.1", "1e5", "inf", "nan", "1e-30", "0x1p4", " 1"]).utf8)
->>>>>>> main
         case 3: return Array(repeating: UInt8(ascii: "a"), count: pick([43, 44, 45, 46]))
         case 4: return bytes(pick([63, 64, 65, 200, 1023, 1024, 1025, 3000]))
         case 5, 6: return Array(String(random.within(-1000...1000)).utf8)
