@@ -181,6 +181,20 @@ struct BadInputTests {
         try expectAlive(ours)
     }
 
+    @Test("a client that closes its side at once still gets the answer that waits for the disk")
+    func halfClosed() throws {
+        let ours = try ServerProcess(["--appendfsync", "always"])
+        let reader = try ours.connect()
+        for number in 0..<100 {
+            let connection = try ours.connect()
+            try connection.send("SET half:\(number) v\r\n")
+            connection.finishSending()
+            // With somebody else to serve, the sync is not done in the turn itself.
+            try reader.command("GET", "other")
+            #expect(try connection.receiveUntilClosed() == Array("+OK\r\n".utf8))
+        }
+    }
+
     // MARK: Memory
 
     /// Resident bytes of a process.
