@@ -177,7 +177,8 @@ struct CommandLoop: ~Copyable {
         ungatedTurns = turnHadReads ? 16 : max(ungatedTurns - 1, 0)
         guard !state.dispatcher.context.log.isEmpty else { return }
         state.durability.submit(
-            &state.dispatcher.context.log, inlineAllowed: ungatedTurns == 0)
+            &state.dispatcher.context.log,
+            inlineAllowed: ungatedTurns == 0 && replied.count + gated.count <= 1)
         state.updateCondition()
     }
 

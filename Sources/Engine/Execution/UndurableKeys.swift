@@ -3,53 +3,59 @@ public import Log
 /// Keys whose newest change is not acknowledged by the disk yet, with the LSN to wait for: what a read of
 /// such a key must wait for, so that nobody sees what a power cut could take back.
 ///
-/// Keys are told by touch mark (a 64-bit hash of database and key); a collision makes a reply wait for no
-/// reason, at most one sync long.
+/// A table of LSNs by the top bits of the key's touch mark (a hash of database and key), one store per write and
+/// nothing to clear: an LSN that has been acknowledged since gates nothing. Two keys may share a cell; then a
+/// reply waits for no reason, at most one sync long.
+@safe
 public struct UndurableKeys: ~Copyable {
+    private static let bits: UInt64 = 14
+
     /// Off in policies where a reply doesn't wait for the disk.
     public var isOn = false
-    /// Two generations, so that old marks go although new ones keep coming.
-    private var older: [UInt64: LSN] = [:]
-    private var newer: [UInt64: LSN] = [:]
-    private var olderLast = LSN.zero
-    private var newerLast = LSN.zero
-    /// Set after a change of whole databases: every key has to wait at least for this.
-    private var everything: LSN?
+    private let cells: UnsafeMutablePointer<LSN>
+    private var last = LSN.zero
+    /// After a change of whole databases every key has to wait at least for this.
+    private var everything = LSN.zero
+    private var acknowledged = LSN.zero
 
-    public init() {}
+    public init() {
+        unsafe cells = .allocate(capacity: 1 << Self.bits)
+        unsafe cells.initialize(repeating: .zero, count: 1 << Self.bits)
+    }
 
-    public var isEmpty: Bool { older.isEmpty && newer.isEmpty && everything == nil }
+    deinit { unsafe cells.deallocate() }
 
-    mutating func noteAll(until lsn: LSN) { everything = lsn }
+    /// Nothing has to wait.
+    @inline(__always)
+    public var isEmpty: Bool { last <= acknowledged }
 
+    @inline(__always)
+    private static func cell(_ mark: UInt64) -> Int { Int(mark >> (64 - bits)) }
+
+    mutating func noteAll(until lsn: LSN) {
+        everything = lsn
+        last = lsn
+    }
+
+    @inline(__always)
     mutating func note(_ mark: UInt64, until lsn: LSN) {
-        newer[mark] = lsn
-        newerLast = lsn
+        // SAFETY: a cell's number has as many bits as the table.
+        unsafe cells[Self.cell(mark)] = lsn
+        last = lsn
     }
 
     /// What a reply that depends on this key has to wait for.
     @inline(__always)
     public func gate(_ mark: UInt64) -> LSN? {
-        if _fastPath(isEmpty) { return nil }
-        let own = newer[mark] ?? older[mark]
-        guard let everything else { return own }
-        return own.map { max($0, everything) } ?? everything
+        if isEmpty { return nil }
+        // SAFETY: as above.
+        let lsn = unsafe max(cells[Self.cell(mark)], everything)
+        return lsn > acknowledged ? lsn : nil
     }
 
     /// What a reply that depends on the whole keyspace has to wait for.
-    public var gateForAll: LSN? { isEmpty ? nil : max(olderLast, newerLast, everything ?? .zero) }
+    public var gateForAll: LSN? { isEmpty ? nil : last }
 
-    /// Everything before `acknowledged` is safe: forget generations that lie before it whole.
-    public mutating func acknowledged(upTo acknowledged: LSN) {
-        if let last = everything, last <= acknowledged { everything = nil }
-        guard !isEmpty, olderLast <= acknowledged else { return }
-        if newerLast <= acknowledged {
-            older.removeAll(keepingCapacity: true)
-            newer.removeAll(keepingCapacity: true)
-        } else {
-            older.removeAll(keepingCapacity: true)
-            swap(&older, &newer)
-            olderLast = newerLast
-        }
-    }
+    /// Everything before `lsn` is safe.
+    public mutating func acknowledged(upTo lsn: LSN) { acknowledged = lsn }
 }
