@@ -1,0 +1,4 @@
+internal import FuzzDriver
+
+// SAFETY: the bytes are handed on as libFuzzer gave them.
+unsafe Driver.run { unsafe Driver.feed(.manifest, $0, $1) }
