@@ -116,7 +116,10 @@ enum SegmentTarget {
         try expect(again.error == nil, "the second start says \(again.text)")
         try expect(again.records == recovered.records, "the second start reads differently")
         try expect(again.end == recovered.end, "the second start ends differently")
-        try expect(!again.isCut, "the second start would cut again")
+        // A segment that has no whole batch is left for the writer to empty.
+        try expect(
+            again.cut == nil || again.cut?.offset == 0, "the second start would cut again: \(again)"
+        )
         return recovered.records
     }
 
@@ -124,7 +127,7 @@ enum SegmentTarget {
         var records: [UInt8] = []
         var end: LSN?
         var error: LogReadError?
-        var isCut = false
+        var cut: CutTail?
         var text: String { error.map { $0.description } ?? "nothing" }
     }
 
@@ -138,7 +141,7 @@ enum SegmentTarget {
                 ? try LogReader.inspect(settings, on: disk, apply: take)
                 : try LogReader.recover(settings, on: disk, apply: take)
             reading.end = log.end
-            reading.isCut = log.cut != nil
+            reading.cut = log.cut
             log.lock?.close()
         } catch { reading.error = error }
         return reading
