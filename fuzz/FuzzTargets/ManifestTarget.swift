@@ -16,6 +16,8 @@ enum ManifestTarget {
         }
         guard let manifest = parse(text) else { return }
         let printed = print(manifest)
+        // Of comments alone nothing is left, and a file without a byte is no manifest.
+        if printed.isEmpty { return }
         guard let again = parse(printed) else { throw FuzzFailure("printed, but not readable") }
         try expect(again.history == manifest.history, "history")
         try expect(again.durable == manifest.durable, "durable")
