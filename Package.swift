@@ -130,9 +130,34 @@ let package = Package(
                 "HoldfastPlatform", "TestSupport",
             ],
             path: "Tests/ServerTests", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Server", "Engine", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
+                "TestSupport",
+            ],
+            path: "fuzz/FuzzTargets", swiftSettings: serverSide),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets"],
+            path: "Tests/FuzzTests", swiftSettings: strict),
         .testTarget(
             name: "PeerTests",
             dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport"],
             path: "Tests/PeerTests", swiftSettings: strict),
     ]
 )
+
+// The fuzzers need a runtime that only `-sanitize=fuzzer` links, and `swift test` builds every target:
+// they are there only for Tools/dev/fuzz.
+if Context.environment["FUZZ"] != nil {
+    package.targets.append(
+        .target(
+            name: "FuzzDriver", dependencies: ["FuzzTargets"], path: "fuzz/FuzzDriver",
+            swiftSettings: strict))
+    for name in ["resp", "segment", "manifest", "config", "commands", "canary"] {
+        package.targets.append(
+            .executableTarget(
+                name: "fuzz-\(name)", dependencies: ["FuzzDriver", "FuzzTargets"],
+                path: "fuzz/\(name)", swiftSettings: strict))
+    }
+}

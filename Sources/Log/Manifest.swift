@@ -58,6 +58,8 @@ public struct Manifest: Equatable, Sendable {
     public static let bytesMax = 64 << 20
     /// A line without its end; Redis reads 1,024 bytes at a time.
     static let lineBytesMax = 1023
+    /// The longest that a line can be without its file name.
+    static let fieldsBytesMax = "file  seq  type i lsn  bytes \n".utf8.count + 3 * 20
 }
 
 /// What is wrong with a manifest. `reason` has Redis's words where Redis refuses the same.
@@ -203,6 +205,12 @@ extension Manifest {
             }
         }
         guard let name, let sequence, let type else { throw LineFault(reason: wrongFormat) }
+        // Quoted, a name can be four times as long; what couldn't be read back must not be taken over.
+        var quoted = ByteBuffer()
+        name.withSlice { append(name: $0, to: &quoted) }
+        guard quoted.count <= lineBytesMax - fieldsBytesMax else {
+            throw LineFault(reason: "The AOF manifest file contains too long line")
+        }
         let fileType: FileType? =
             switch type {
             case 0x62: .base

@@ -288,7 +288,8 @@ public struct CommandDecoder: ~Copyable {
 
     @inline(__always)
     private static func check(bulk size: Int64, _ limits: RESPLimits) throws(ProtocolError) {
-        if size < 0 || size > limits.bulkBytesMax {
+        // `proto-max-bulk-len` may be any number; sums of a length and an offset must not overflow.
+        if size < 0 || size > min(limits.bulkBytesMax, 1 << 62) {
             throw ProtocolError(reason: "invalid bulk length")
         }
         if !limits.isAuthenticated && size > RESPLimits.unauthenticatedBulkBytesMax {
@@ -314,10 +315,12 @@ public struct CommandDecoder: ~Copyable {
         _ input: ByteSlice, into batch: inout CommandBatch
     ) throws(ProtocolError) -> Int {
         var end = 0
-        var hasQuotes = false
+        var isPlain = true
         while end < input.count, input[end] != 10 {
-            if input[end] == UInt8(ascii: "\"") || input[end] == UInt8(ascii: "'") {
-                hasQuotes = true
+            switch input[end] {
+            // Besides quotes the bytes that are blanks only between words, and the one that ends a line.
+            case UInt8(ascii: "\""), UInt8(ascii: "'"), 11, 12, 0: isPlain = false
+            default: break
             }
             end += 1
         }
@@ -330,7 +333,7 @@ public struct CommandDecoder: ~Copyable {
         var line = input.slice(0..<end)
         if line.count > 0, line[line.count - 1] == 13 { line = line.slice(0..<line.count - 1) }
         let first = batch.sliceCount
-        if hasQuotes {
+        if !isPlain {
             guard let words = QuotedWords.split(line) else {
                 throw ProtocolError(reason: "unbalanced quotes in request")
             }
@@ -351,6 +354,6 @@ public struct CommandDecoder: ~Copyable {
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool {
-        byte == 32 || (byte >= 9 && byte <= 13) || byte == 0
+        byte == 32 || byte == 9 || byte == 13
     }
 }

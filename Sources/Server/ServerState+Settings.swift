@@ -33,7 +33,9 @@ extension ServerState {
         updateMemory()
         updateSlowTicks()
         guardedClock.jumpLimit = Int64(configuration.clockJumpLimitMilliseconds)
-        if guardedClock.jumpLimit == 0 { guardedClock.acceptJump() }
+        if guardedClock.jumpLimit == 0 || guardedClock.held <= guardedClock.jumpLimit {
+            guardedClock.acceptJump()
+        }
         diagnostics.level = configuration.loglevel
         diagnostics.path = configuration.logfile
         dispatcher.undurable.isOn =

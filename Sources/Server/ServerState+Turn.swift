@@ -57,10 +57,13 @@ extension ServerState {
     mutating func updateSlowTicks() {
         var microseconds = Int64.max
         if settings.slowLogMicroseconds >= 0 { microseconds = settings.slowLogMicroseconds }
-        if latency.threshold > 0 { microseconds = min(microseconds, latency.threshold * 1000) }
+        if latency.threshold > 0 {
+            // Settings may be any number.
+            microseconds = min(microseconds, min(latency.threshold, .max / 1_000) * 1_000)
+        }
         slowTicks =
-            microseconds == .max
-            ? .max : UInt64(Double(microseconds) * tickScale.ticksPerMicrosecond)
+            UInt64(exactly: (Double(microseconds) * tickScale.ticksPerMicrosecond).rounded())
+            ?? .max
     }
 
     // MARK: Time

@@ -118,19 +118,41 @@ struct WatchTests {
         #expect(rig.dispatcher.undurable.isEmpty == true)
     }
 
-    @Test("an acknowledged generation goes although new marks keep coming")
-    func generations() {
+    @Test("a key gates until its newest change is acknowledged, whatever comes after")
+    func newestChange() {
         var keys = UndurableKeys()
         keys.isOn = true
         var lsn = LSN.zero
-        for round in 0..<100 {
-            for mark in 0..<10 {
+        for round in 0..<100 as Range<UInt64> {
+            // Marks are told apart by their top bits.
+            for key in 0..<10 as Range<UInt64> {
                 lsn = lsn.advanced(by: 1)
-                keys.note(UInt64(round * 10 + mark), until: lsn)
+                keys.note((round * 10 + key) << 50, until: lsn)
             }
-            keys.acknowledged(upTo: LSN.zero.advanced(by: max(round - 2, 0) * 10))
-            #expect(keys.gate(UInt64(round * 10)) == LSN.zero.advanced(by: round * 10 + 1))
-            if round > 10 { #expect(keys.gate(UInt64((round - 8) * 10)) == nil) }
+            let acknowledged = LSN(round < 2 ? 0 : (round - 2) * 10)
+            keys.acknowledged(upTo: acknowledged)
+            for earlier in 0...round {
+                let noted = LSN(earlier * 10 + 1)
+                let gate = keys.gate(earlier * 10 << 50)
+                #expect(gate == (noted > acknowledged ? noted : nil))
+            }
+            #expect(keys.gate(1_500 << 50) == nil, "a key that nobody changed")
+            #expect(keys.gateForAll == lsn)
         }
+        keys.acknowledged(upTo: lsn)
+        #expect(keys.isEmpty == true)
+        #expect(keys.gateForAll == nil)
+    }
+
+    @Test("keys that share a cell wait for the newer change, never for less")
+    func sharedCell() {
+        var keys = UndurableKeys()
+        keys.note(7, until: LSN(10))
+        keys.note(8, until: LSN(20))
+        #expect(keys.gate(7) == LSN(20))
+        keys.acknowledged(upTo: LSN(10))
+        #expect(keys.gate(7) == LSN(20))
+        keys.acknowledged(upTo: LSN(20))
+        #expect(keys.gate(7) == nil)
     }
 }

@@ -74,7 +74,8 @@ struct DocsTests {
         var count = 0
         let target =
             /\.(?:target|executableTarget)\(\s*name: "([^"]+)",(?:\s*dependencies: \[([^\]]*)\])?/
-        for match in manifest.matches(of: target) where match.1 != "TestSupport" {
+        for match in manifest.matches(of: target)
+        where match.1 != "TestSupport" && !match.1.lowercased().hasPrefix("fuzz") {
             let imports = (match.2 ?? "").matches(of: /"([^"]+)"/).map { String($0.1) }
             let cells = imports.isEmpty ? "—" : imports.sorted().joined(separator: ", ")
             let row = "| `\(match.1)` | \(cells) |"

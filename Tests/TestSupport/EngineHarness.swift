@@ -120,6 +120,10 @@ public final class EngineHarness {
             row = dispatcher.table.lookup(arguments[1], in: row) ?? row
         }
         let spec = dispatcher.table.spec(at: row)
+        guard spec.handler.isData else {
+            dispatcher.context.reply.error("ERR unknown subcommand of '\(spec.name)'")
+            return
+        }
         guard spec.accepts(wordCount: arguments.count) else {
             dispatcher.context.reply.error(.wrongArity(spec.name))
             return

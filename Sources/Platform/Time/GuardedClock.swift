@@ -28,9 +28,15 @@ public struct GuardedClock: Sendable {
     /// - Parameter now: the monotonic clock, as read just before.
     /// - Returns: a report when the clock just began to misbehave.
     public mutating func read(_ clock: some Clock, nanoseconds now: UInt64) -> Report? {
-        let wall = clock.wallMilliseconds - held
+        var wall = clock.wallMilliseconds - held
         let passed = Int64((now &- monotonic) / 1_000_000)
         monotonic = monotonic &+ UInt64(passed) &* 1_000_000
+        if held > 0, wall < milliseconds {
+            // The clock that had jumped was put right: what was held is no longer ahead.
+            let returned = min(held, milliseconds + passed - wall)
+            held -= returned
+            wall += returned
+        }
         if wall < milliseconds {
             let back = milliseconds - wall
             // A few ms are ordinary adjustment.
