@@ -103,14 +103,24 @@ public struct LinuxFileSystem: FileSystem {
         // A folder can be locked itself, and then the lock leaves nothing behind.
         let flags = try kind(of: path) == .folder ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT
         let file = LinuxFile(descriptor: try descriptor(path, flags), path: path)
-        do throws(SystemError) {
-            _ = try calling("flock", path) { Int(flock(file.descriptor, LOCK_EX | LOCK_NB)) }
-        } catch {
-            file.close()
-            throw error
+        // A holder that is on its way out, or a child of it between fork and exec, lets go in a moment.
+        for _ in 0..<Self.lockTries {
+            do throws(SystemError) {
+                _ = try calling("flock", path) { Int(flock(file.descriptor, LOCK_EX | LOCK_NB)) }
+                return file
+            } catch {
+                guard error.errno == EWOULDBLOCK else {
+                    file.close()
+                    throw error
+                }
+                _ = usleep(20_000)
+            }
         }
-        return file
+        file.close()
+        throw SystemError(call: "flock", path: path, errno: EWOULDBLOCK)
     }
+
+    private static let lockTries = 15
 
     private func descriptor(_ path: String, _ flags: Int32) throws(SystemError) -> Int32 {
         // SAFETY: the name is terminated and lives through the call.
