@@ -158,7 +158,6 @@ extension CommandLoop {
         state.dispatcher.endUnit()
         let after = state.dispatcher.context.log.appended
         if after != before {
-            turnHadWrites = true
             session.gates.add(
                 at: session.producedBytes + mark - replyStart, after,
                 batchStart: state.dispatcher.context.log.first)
@@ -262,7 +261,6 @@ extension CommandLoop {
         }
         state.reply.version = session.version
         if state.dispatcher.context.log.appended != before {
-            turnHadWrites = true
             session.gates.add(
                 at: session.producedBytes + mark - replyStart,
                 state.dispatcher.context.log.appended, batchStart: batchStart)

@@ -31,7 +31,6 @@ struct CommandLoop: ~Copyable {
     /// One of them waits for nothing but the next turn.
     var hasYielded = false
     var turnHadReads = false
-    var turnHadWrites = false
     /// Ends of the most recent turns that served something which needn't wait for the disk.
     var ungatedTurns = 0
     var readyAverage = 1.0
@@ -93,7 +92,6 @@ struct CommandLoop: ~Copyable {
         readyAverage = readyAverage * 0.9 + Double(ready) * 0.1
         let commandsBefore = state.statistics.commandsProcessed
         turnHadReads = false
-        turnHadWrites = false
         for index in 0..<ready { handle(poller.event(at: index)) }
         let commandsDone = Ticks.now()
         expireSome()

@@ -93,7 +93,6 @@ struct ServerCondition {
     /// CLIENT PAUSE: until when (Unix ms), and whether for writes only.
     var pausedUntil: Int64 = 0
     var pausesWritesOnly = false
-    var isShuttingDown = false
 
     /// Nothing does.
     var isPlain: Bool {

@@ -3,7 +3,6 @@ struct SessionTable {
     private var byDescriptor: [Session?] = []
     private(set) var count = 0
     private var nextID: Int64 = 1
-    private(set) var countMax = 0
 
     mutating func makeID() -> Int64 {
         defer { nextID += 1 }
@@ -15,7 +14,6 @@ struct SessionTable {
         while byDescriptor.count <= slot { byDescriptor.append(nil) }
         byDescriptor[slot] = session
         count += 1
-        countMax = max(countMax, count)
     }
 
     mutating func remove(_ session: Session) {

@@ -20,7 +20,6 @@ enum {
     HF_WRITABLE = 0x004,
     HF_ERROR = 0x008,
     HF_HANGUP = 0x010,
-    HF_PEER_CLOSED = 0x2000,
 };
 
 int hf_epoll_create(void);
