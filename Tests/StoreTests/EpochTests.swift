@@ -18,8 +18,10 @@ struct EpochTests {
             for _ in 0..<2000 { driver.step(&keyspace) }
             let before = driver.model
             let digest = keyspace.digest()
+            let epoch: UInt32
             do {
                 let view = keyspace.freeze()
+                epoch = view.epoch
                 #expect(view.digest() == digest)
                 for _ in 0..<2000 {
                     driver.step(&keyspace)
@@ -31,7 +33,7 @@ struct EpochTests {
                     #expect(view.count(database) == before.databases[database].count)
                 }
             }
-            keyspace.thaw()
+            keyspace.thaw(epoch)
             keyspace.checkInvariants()
             #expect(KeyspaceModel(keyspace) == driver.model)
             // Some rounds begin the next snapshot while blocks of the last still wait.
@@ -59,8 +61,10 @@ struct EpochTests {
             }
         }
         let before = KeyspaceModel(keyspace)
+        let epoch: UInt32
         do {
             let view = keyspace.freeze()
+            epoch = view.epoch
             for index in values.indices {
                 for name in ["k\(index)", "k\(index)d"] {
                     let other = "k\((index + 1) % values.count)"
@@ -78,7 +82,7 @@ struct EpochTests {
             }
             #expect(KeyspaceModel(view, databases: 2) == before)
         }
-        keyspace.thaw()
+        keyspace.thaw(epoch)
         keyspace.checkInvariants()
         keyspace.freeRetired(limit: .max)
         #expect(keyspace.retiredCount == 0)
@@ -122,7 +126,9 @@ struct EpochTests {
         for _ in 0..<6000 { driver.step(&keyspace) }
         for _ in 0..<3 {
             let expected = keyspace.digest()
-            let reader = Reader(keyspace.freeze())
+            let view = keyspace.freeze()
+            let epoch = view.epoch
+            let reader = Reader(view)
             let thread = try WorkerThread(name: "reader") { reader.run() }
             while !reader.isDone.load(ordering: .acquiring) {
                 for _ in 0..<50 { driver.step(&keyspace) }
@@ -132,7 +138,7 @@ struct EpochTests {
             #expect(reader.digests.count == 3)
             #expect(reader.digests.allSatisfy { $0 == expected })
             reader.drop()
-            keyspace.thaw()
+            keyspace.thaw(epoch)
             keyspace.freeRetired(limit: .max)
             #expect(keyspace.retiredCount == 0)
             #expect(KeyspaceModel(keyspace) == driver.model)
@@ -174,8 +180,10 @@ struct EpochTests {
         fill(1)
         keyspace.removeAll(0)
         #expect(keyspace.retiredCount > 10_000)
+        let epoch: UInt32
         do {
             let view = keyspace.freeze()
+            epoch = view.epoch
             keyspace.freeRetired(limit: .max)
             #expect(keyspace.retiredCount == 0)
             keyspace.removeAll(1)
@@ -185,7 +193,7 @@ struct EpochTests {
             view.forEach(1) { _ in seen += 1 }
             #expect(seen == 20_000)
         }
-        keyspace.thaw()
+        keyspace.thaw(epoch)
         keyspace.freeRetired(limit: .max)
         #expect(keyspace.retiredCount == 0)
     }

@@ -63,7 +63,9 @@ final class TableRig {
     deinit {
         // The table itself frees only its directory.
         var next: Int? = 0
-        while let page = next { next = table.freePage(at: page).next }
+        var values = ReleaseStack()
+        while let page = next { next = table.freePage(at: page, values: &values).next }
+        values.releaseSome(.max, &epochs)
     }
 }
 

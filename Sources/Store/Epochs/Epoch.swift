@@ -2,19 +2,29 @@ internal import Glibc
 
 /// Epoch numbers and the frees that wait for them.
 ///
-/// Every page and entry bears the epoch in which it was made. `freeze` ends an epoch: what was made up to
+/// Every page, node and entry bears the epoch in which it was made. `freeze` ends an epoch: what was made up to
 /// then belongs to the snapshot and is never changed again while the snapshot lives; the first write to it
-/// makes a copy, and the original is retired here, to be freed when no snapshot needs it.
+/// makes a copy, and the original is retired here, to be freed when no snapshot needs it. Several snapshots may
+/// live at once: a copy is made of what the newest of them sees.
 ///
 /// With no snapshot alive `frozen` is 0, all birth epochs are above it, and the price is one compare.
 @safe
 public struct EpochClock: ~Copyable {
+    /// Blocks retired in one epoch: snapshots of earlier epochs may still need them.
+    @safe
+    private struct Generation {
+        var epoch: UInt32
+        var blocks: [UnsafeMutableRawPointer]
+    }
+
     /// The epoch that new pages and entries are born in.
     public private(set) var current: UInt32 = 1
-    /// Whatever was born at or before this epoch must not change; 0 when no snapshot lives.
+    /// Whatever was born at or before this epoch must not change: the newest live snapshot's, or 0.
     public private(set) var frozen: UInt32 = 0
-    /// Blocks that the live snapshot still needs.
-    private var retired: [UnsafeMutableRawPointer] = unsafe []
+    /// The epochs of the live snapshots, ascending.
+    private var live: [UInt32] = []
+    /// Blocks that a live snapshot may still need, the oldest generation first.
+    private var generations: [Generation] = []
     /// Blocks that nobody needs; the first `freedCount` are gone already.
     private var ready: [UnsafeMutableRawPointer] = unsafe []
     private var freedCount = 0
@@ -23,38 +33,60 @@ public struct EpochClock: ~Copyable {
 
     deinit {
         for index in unsafe freedCount..<ready.count { unsafe free(ready[index]) }
-        for index in unsafe 0..<retired.count { unsafe free(retired[index]) }
-    }
-
-    /// The number of blocks that wait to be freed.
-    public var retiredCount: Int { unsafe retired.count + ready.count - freedCount }
-
-    /// Ends the current epoch. One snapshot at a time: the caller thaws before it freezes again.
-    mutating func freeze() {
-        precondition(frozen == 0, "a snapshot is alive already")
-        frozen = current
-        current += 1
-    }
-
-    /// The snapshot is done; what it needed may go, a few blocks at a time through `freeSome`.
-    mutating func thaw() {
-        frozen = 0
-        if unsafe ready.isEmpty {
-            unsafe swap(&ready, &retired)
-        } else {
-            unsafe ready.append(contentsOf: retired)
-            unsafe retired = []
+        for generation in generations {
+            for index in unsafe generation.blocks.indices { unsafe free(generation.blocks[index]) }
         }
     }
 
-    /// Frees `block`, or keeps it for the live snapshot if it was born in time to be part of it.
+    /// The number of blocks that wait to be freed.
+    public var retiredCount: Int { generations.reduce(readyCount) { unsafe $0 + $1.blocks.count } }
+
+    /// The number of blocks that `freeSome` would free.
+    var readyCount: Int { unsafe ready.count - freedCount }
+
+    /// Whether a snapshot lives that saw what was there before `epoch`.
+    func isSeen(before epoch: UInt32) -> Bool { live.first.map { $0 < epoch } ?? false }
+
+    /// Ends the current epoch and returns it: the new snapshot's, for `thaw`.
+    mutating func freeze() -> UInt32 {
+        frozen = current
+        live.append(current)
+        current += 1
+        return frozen
+    }
+
+    /// The snapshot of `epoch` is done; what only it needed may go, a few blocks at a time through `freeSome`.
+    mutating func thaw(_ epoch: UInt32) {
+        guard let index = live.firstIndex(of: epoch) else {
+            preconditionFailure("no snapshot lives in epoch \(epoch)")
+        }
+        live.remove(at: index)
+        frozen = live.last ?? 0
+        while let oldest = generations.first, !isSeen(before: oldest.epoch) {
+            if unsafe ready.isEmpty {
+                unsafe ready = oldest.blocks
+            } else {
+                unsafe ready.append(contentsOf: oldest.blocks)
+            }
+            generations.removeFirst()
+        }
+    }
+
+    /// Frees `block`, or keeps it for the live snapshots if it was born in time to be part of one.
     @inline(__always)
     mutating func release(_ block: UnsafeMutableRawPointer, bornIn epoch: UInt32) {
         if epoch > frozen {
             unsafe free(block)
         } else {
-            unsafe retired.append(block)
+            unsafe retire(block)
         }
+    }
+
+    private mutating func retire(_ block: UnsafeMutableRawPointer) {
+        if generations.last?.epoch != current {
+            unsafe generations.append(Generation(epoch: current, blocks: []))
+        }
+        unsafe generations[generations.count - 1].blocks.append(block)
     }
 
     /// Frees up to `limit` blocks that no snapshot needs any more; for the end of a turn.
@@ -62,11 +94,11 @@ public struct EpochClock: ~Copyable {
     /// - Returns: how many were freed.
     @discardableResult
     mutating func freeSome(_ limit: Int) -> Int {
-        let count = unsafe min(limit, ready.count - freedCount)
+        let count = min(limit, readyCount)
         guard count > 0 else { return 0 }
         for index in freedCount..<freedCount + count { unsafe free(ready[index]) }
         freedCount += count
-        if unsafe freedCount == ready.count {
+        if readyCount == 0 {
             unsafe ready = []
             freedCount = 0
         }

@@ -29,14 +29,29 @@ public enum Encoding: UInt8, Sendable {
     case int = 0
     case embstr = 1
     case raw = 2
+    case hashtable = 3
+    case quicklist = 4
+    case listpack = 5
+    case intset = 6
+    case skiplist = 7
+    case stream = 8
 
     public var name: StaticString {
         switch self {
         case .int: "int"
         case .embstr: "embstr"
         case .raw: "raw"
+        case .hashtable: "hashtable"
+        case .quicklist: "quicklist"
+        case .listpack: "listpack"
+        case .intset: "intset"
+        case .skiplist: "skiplist"
+        case .stream: "stream"
         }
     }
+
+    /// The value is one run of bytes, inside the entry or in a block of its own.
+    var isPacked: Bool { self == .listpack || self == .intset }
 }
 
 /// One key with its value: a handle on raw memory that belongs to the keyspace.
@@ -51,7 +66,8 @@ public enum Encoding: UInt8, Sendable {
 ///     8   birth epoch                               u32
 ///     12  length of the inline value                u32
 ///     16  deadline in Unix ms, if flagged           i64
-///     …   word, if flagged: an integer value, or the address of a blob   u64
+///     …   word, if flagged: an integer value, or the address of what holds the value (`Blob` of a string,
+///         `PackedBlock` of a listpack or intset, else the root of a structure)   u64
 ///     …   key length, if long                       u64
 ///     …   key bytes, then the bytes of an inline value
 ///
@@ -157,16 +173,21 @@ public struct Entry {
     /// The blob of a string kept outside the entry.
     @inline(__always)
     var blob: Blob? {
-        guard hasWord, kind != Encoding.int.rawValue << 4 else { return nil }
+        guard hasWord, isString, kind != Encoding.int.rawValue << 4 else { return nil }
         return unsafe UnsafeMutableRawPointer(bitPattern: UInt(word)).map { unsafe Blob($0) }
+    }
+
+    /// The bytes of a value that lies inside the entry.
+    @inline(__always)
+    var inlineBytes: ByteSlice {
+        assert(!hasWord)
+        return unsafe ByteSlice(base: raw + keyOffset + keyCount, count: inlineCount)
     }
 
     /// The bytes of a string that is not int-encoded.
     @inline(__always)
     public var bytes: ByteSlice {
-        if _fastPath(!hasWord) {
-            return unsafe ByteSlice(base: raw + keyOffset + keyCount, count: inlineCount)
-        }
+        if _fastPath(!hasWord) { return inlineBytes }
         return blob?.bytes ?? ByteSlice()
     }
 
@@ -190,15 +211,21 @@ public struct Entry {
         return bytes.count
     }
 
-    /// Bytes of memory that the entry and its value hold.
-    public var memoryBytes: Int {
-        unsafe hf_allocated_bytes(raw) + (blob.map { unsafe hf_allocated_bytes($0.raw) } ?? 0)
+    /// The bytes of the entry's own block, as the allocator rounds them.
+    var blockBytes: Int { unsafe hf_allocated_bytes(raw) }
+
+    /// Frees the entry; what its value consists of goes to `values`.
+    func free(values: inout ReleaseStack) {
+        pushValue(to: &values)
+        unsafe Glibc.free(raw)
     }
 
-    /// Frees the entry and its value, which nobody may need any more.
-    func free() {
-        if let blob { unsafe Glibc.free(blob.raw) }
-        unsafe Glibc.free(raw)
+    /// Gives what the value consists of beyond the entry itself to `values`.
+    func pushValue(to values: inout ReleaseStack) {
+        guard hasWord, kind != Encoding.int.rawValue << 4,
+            let address = unsafe UnsafeMutableRawPointer(bitPattern: UInt(word))
+        else { return }
+        unsafe values.push(address, ReleaseStack.Kind(of: encoding))
     }
 
     // MARK: Making
@@ -247,6 +274,15 @@ public struct Entry {
         assert(value.count == inlineCount && !hasWord)
         // SAFETY: the block was made with room for `inlineCount` bytes behind the key.
         unsafe (raw + keyOffset + keyCount).copyMemory(from: value.pointer, byteCount: value.count)
+    }
+
+    /// Puts another inline value in place of the one there is, if the block is long enough; false if not.
+    func refillInline(_ value: ByteSlice) -> Bool {
+        assert(!hasWord)
+        guard keyOffset + keyCount + value.count <= blockBytes else { return false }
+        unsafe raw.storeBytes(of: UInt32(value.count), toByteOffset: 12, as: UInt32.self)
+        fillInline(value)
+        return true
     }
 
     @inline(__always)

@@ -10,7 +10,10 @@ public struct FrozenView: ~Copyable, Sendable {
         init(_ table: consuming Table.FrozenTable) { self.table = table }
     }
 
-    init() {}
+    /// The epoch that the view shows: what ends it, given to `Keyspace.thaw`.
+    public let epoch: UInt32
+
+    init(epoch: UInt32) { self.epoch = epoch }
 
     mutating func add(_ database: Int, _ table: consuming Table.FrozenTable) {
         tables[database] = Box(table)

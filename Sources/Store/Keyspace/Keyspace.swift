@@ -29,7 +29,7 @@ public enum DeadlineChange {
 public struct Keyspace: ~Copyable {
     private let databases: UnsafeMutablePointer<NumberedDatabase>
     public let databaseCount: Int
-    public private(set) var epochs = EpochClock()
+    public internal(set) var epochs = EpochClock()
     public let hasher: ByteHash
 
     /// Rises with every change of any key.
@@ -52,6 +52,10 @@ public struct Keyspace: ~Copyable {
 
     /// Emptied databases whose memory is given back bit by bit, the oldest first.
     private var detached: [DetachedDatabase] = []
+    /// Parts of removed values on their way out.
+    private var removedValues = ReleaseStack()
+    /// Where a packed value that lies inside its entry is edited.
+    var scratch = PackedBlock.make(payload: ByteSlice(), room: 1024, epoch: .max)
 
     public init(databases count: Int, seed: UInt64) {
         precondition(count > 0)
@@ -62,11 +66,19 @@ public struct Keyspace: ~Copyable {
     }
 
     deinit {
-        for database in detached { _ = database.freeSome(.max) }
+        var values = ReleaseStack()
+        var none = EpochClock()
+        for database in detached { _ = database.freeSome(.max, values: &values) }
         for index in 0..<databaseCount {
             var next: Int? = 0
-            while let page = next { unsafe next = databases[index].table.freePage(at: page).next }
+            while let page = next {
+                unsafe next = databases[index].table.freePage(at: page, values: &values).next
+            }
         }
+        values.releaseSome(.max, &none)
+        var removed = removedValues
+        removed.releaseSome(.max, &none)
+        unsafe free(scratch.raw)
         unsafe databases.deinitialize(count: databaseCount)
         unsafe databases.deallocate()
     }
@@ -84,7 +96,7 @@ public struct Keyspace: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func didChange(_ hash: UInt64, _ database: Int) {
+    mutating func didChange(_ hash: UInt64, _ database: Int) {
         version &+= 1
         if _slowPath(recordsTouched) {
             touched.append(Self.touchMark(hash, database: database))
@@ -248,7 +260,7 @@ public struct Keyspace: ~Copyable {
         }
     }
 
-    private func resolve(_ change: DeadlineChange, _ old: Entry?) -> Int64? {
+    func resolve(_ change: DeadlineChange, _ old: Entry?) -> Int64? {
         switch change {
         case .clear: nil
         case .keep: old?.deadline
@@ -373,7 +385,12 @@ public struct Keyspace: ~Copyable {
     // MARK: Any key
 
     /// Puts `entry` into the table, over `old` if that is what stands there, and keeps the deadline index.
-    private mutating func put(_ entry: Entry, over old: Entry?, _ key: HashedKey, _ database: Int) {
+    ///
+    /// - Parameter takesValue: `entry` has taken over the value of `old`, of which only the block goes.
+    mutating func put(
+        _ entry: Entry, over old: Entry?, _ key: HashedKey, _ database: Int,
+        takesValue: Bool = false
+    ) {
         let base = unsafe databases
         if let old {
             entry.access = keepsAccess ? old.access : accessNow
@@ -390,7 +407,11 @@ public struct Keyspace: ~Copyable {
             // The bytes of `key` may be those of `old`, so it goes only after its last use.
             unsafe base[database].table.replace(key.hash, old, with: entry, &epochs)
             didChange(key.hash, database)
-            release(old)
+            if takesValue {
+                unsafe epochs.release(old.raw, bornIn: old.epoch)
+            } else {
+                release(old)
+            }
         } else {
             entry.access = accessNow
             if let deadline = entry.deadline {
@@ -402,8 +423,24 @@ public struct Keyspace: ~Copyable {
     }
 
     private mutating func release(_ entry: Entry) {
-        if let blob = entry.blob { unsafe epochs.release(blob.raw, bornIn: blob.epoch) }
+        if _slowPath(entry.hasWord) {
+            entry.pushValue(to: &removedValues)
+            // Small values go at once, large ones bit by bit.
+            removedValues.releaseSome(Self.freedWithKey, &epochs)
+        }
         unsafe epochs.release(entry.raw, bornIn: entry.epoch)
+    }
+
+    /// So many parts of removed values are freed when a key is removed.
+    private static let freedWithKey = 256
+
+    /// Puts `entry` in the place of `old`, whose value it has taken over; not a change of the key.
+    mutating func replace(
+        _ old: Entry, by entry: Entry, _ key: HashedKey, _ database: Int
+    ) {
+        let base = unsafe databases
+        unsafe base[database].table.replace(key.hash, old, with: entry, &epochs)
+        unsafe epochs.release(old.raw, bornIn: old.epoch)
     }
 
     /// Removes the key; false if it isn't there.
@@ -441,41 +478,18 @@ public struct Keyspace: ~Copyable {
             return
         }
         put(
-            copy(of: old, key: key.bytes, deadline: deadline, movingBlob: true), over: old, key,
-            database)
+            takingValue(of: old, key: key.bytes, deadline: deadline), over: old, key, database,
+            takesValue: true)
     }
 
-    /// A new entry with the value of `old`.
+    /// A new entry that takes over the value of `old`, whose block alone is then to be released.
     ///
-    /// - Parameter movingBlob: the blob goes over to the new entry; the old one no longer owns it.
-    private mutating func copy(
-        of old: Entry, key: ByteSlice, deadline: Int64?, movingBlob: Bool
-    ) -> Entry {
-        let kind = old.kind
-        let entry: Entry
-        if let blob = old.blob {
-            var address = blob.address
-            if !movingBlob || old.epoch <= epochs.frozen {
-                // A frozen entry keeps its blob for the snapshot.
-                let twin = Blob.make(room: blob.count, epoch: epochs.current)
-                twin.write(blob.bytes, at: 0)
-                twin.count = blob.count
-                address = twin.address
-            }
-            entry = Entry.make(
-                key: key, kind: kind, deadline: deadline, word: address, inlineCount: 0,
-                epoch: epochs.current)
-            if movingBlob && old.epoch > epochs.frozen { old.word = 0 }
-        } else if old.hasWord {
-            entry = Entry.make(
-                key: key, kind: kind, deadline: deadline, word: old.word, inlineCount: 0,
-                epoch: epochs.current)
-        } else {
-            entry = Entry.make(
-                key: key, kind: kind, deadline: deadline, word: nil, inlineCount: old.inlineCount,
-                epoch: epochs.current)
-            entry.fillInline(old.bytes)
-        }
+    /// What lies outside of the entries bears its own epoch, so both may name it while a snapshot sees `old`.
+    func takingValue(of old: Entry, key: ByteSlice, deadline: Int64?) -> Entry {
+        let entry = Entry.make(
+            key: key, kind: old.kind, deadline: deadline, word: old.hasWord ? old.word : nil,
+            inlineCount: old.hasWord ? 0 : old.inlineCount, epoch: epochs.current)
+        if !old.hasWord { entry.fillInline(old.inlineBytes) }
         entry.access = old.access
         return entry
     }
@@ -490,10 +504,10 @@ public struct Keyspace: ~Copyable {
             preconditionFailure("moved a missing key")
         }
         let access = old.access
-        let entry = copy(of: old, key: target.bytes, deadline: old.deadline, movingBlob: true)
+        let entry = takingValue(of: old, key: target.bytes, deadline: old.deadline)
         put(entry, over: find(target, targetDatabase), target, targetDatabase)
         entry.access = access
-        release(old)
+        unsafe epochs.release(old.raw, bornIn: old.epoch)
     }
 
     /// Copies a value with its deadline, replacing what is at the target; the source must exist.
@@ -503,7 +517,8 @@ public struct Keyspace: ~Copyable {
         guard let old = find(source, sourceDatabase) else {
             preconditionFailure("copied a missing key")
         }
-        let entry = copy(of: old, key: target.bytes, deadline: old.deadline, movingBlob: false)
+        let entry = takingValue(of: old, key: target.bytes, deadline: old.deadline)
+        if old.hasWord { entry.word = copyOfValue(old) }
         put(entry, over: find(target, targetDatabase), target, targetDatabase)
     }
 
@@ -557,14 +572,17 @@ public struct Keyspace: ~Copyable {
 
     // MARK: Epochs
 
-    /// Frees some blocks, about `limit`, that belonged to emptied databases or that a finished snapshot no
-    /// longer needs; for the end of a turn.
+    /// Frees some blocks, about `limit`, that belonged to emptied databases or removed values, or that a
+    /// finished snapshot no longer needs; for the end of a turn.
     public mutating func freeRetired(limit: Int) {
         var left = limit - epochs.freeSome(limit)
-        while left > 0, let oldest = detached.first {
-            // What was emptied after the snapshot began is part of it. What was emptied before can go.
-            if epochs.frozen != 0, epochs.frozen < oldest.epoch { return }
-            let (freed, isDone) = oldest.freeSome(left)
+        while left > 0 {
+            left -= removedValues.releaseSome(left, &epochs)
+            // What was emptied after a snapshot began is part of it. What was emptied before can go.
+            guard left > 0, let oldest = detached.first, !epochs.isSeen(before: oldest.epoch) else {
+                return
+            }
+            let (freed, isDone) = oldest.freeSome(left, values: &removedValues)
             if isDone { detached.removeFirst() }
             left -= freed
         }
@@ -572,30 +590,32 @@ public struct Keyspace: ~Copyable {
 
     /// Blocks wait to be freed and may be: the caller goes on with `freeRetired`.
     public var hasRetired: Bool {
-        epochs.frozen == 0 && (epochs.retiredCount > 0 || !detached.isEmpty)
+        if epochs.readyCount > 0 || !removedValues.isEmpty { return true }
+        return detached.first.map { !epochs.isSeen(before: $0.epoch) } ?? false
     }
 
     /// The number of blocks that wait to be freed; about one for each key of an emptied database.
     public var retiredCount: Int {
-        detached.reduce(epochs.retiredCount) { $0 + $1.count }
+        detached.reduce(epochs.retiredCount + removedValues.count) { $0 + $1.count }
     }
 
-    /// The state of all databases at this moment, to be read by one other thread until `thaw`.
+    /// The state of all databases at this moment, to be read by one other thread until `thaw`. Several views
+    /// may live at once.
     ///
     /// Takes time in proportion to the number of pages, not of keys: 8 bytes are copied per page.
     public mutating func freeze() -> FrozenView {
         let base = unsafe databases
-        var view = FrozenView()
+        var view = FrozenView(epoch: epochs.freeze())
         for index in 0..<databaseCount where unsafe base[index].table.count > 0 {
             view.add(index, unsafe base[index].table.freeze())
         }
-        epochs.freeze()
         return view
     }
 
-    /// The reader is done: entries and pages may be changed in place again.
-    public mutating func thaw() {
-        epochs.thaw()
+    /// The reader of the view of `epoch` is done: what only it saw may be changed in place again.
+    public mutating func thaw(_ epoch: UInt32) {
+        epochs.thaw(epoch)
+        guard epochs.frozen == 0 else { return }
         for index in 0..<databaseCount { unsafe databases[index].table.thaw() }
     }
 }
@@ -616,11 +636,11 @@ private final class DetachedDatabase {
     var count: Int { max(database.table.count + database.table.pageCount, 1) }
 
     /// Frees about `limit` blocks, at least a page with its entries.
-    func freeSome(_ limit: Int) -> (freed: Int, isDone: Bool) {
+    func freeSome(_ limit: Int, values: inout ReleaseStack) -> (freed: Int, isDone: Bool) {
         var freed = 0
         while freed < limit {
             if let page = nextPage {
-                let step = database.table.freePage(at: page)
+                let step = database.table.freePage(at: page, values: &values)
                 nextPage = step.next
                 freed += step.freed
             } else if database.deadlines.freeSome(16) {

@@ -218,7 +218,7 @@ public struct Table: ~Copyable {
             return unsafe first
         }
         let isFrozen = unsafe directory[index] & Self.frozenBit != 0
-        if isFrozen && epochs.frozen == 0 {
+        if unsafe isFrozen && Self.birth(old) > epochs.frozen {
             // The snapshot is gone; the bit is only a leftover.
             unsafe point(index, at: old)
             return unsafe old
@@ -539,8 +539,11 @@ public struct Table: ~Copyable {
     /// Frees the page that directory entry `index` names, with its entries: one step of freeing a table
     /// that nobody looks at any more.
     ///
+    /// - Parameter values: gets what the entries' values consist of.
     /// - Returns: the directory entry to go on with (nil when all is freed), and how many blocks were freed.
-    mutating func freePage(at index: Int) -> (next: Int?, freed: Int) {
+    mutating func freePage(
+        at index: Int, values: inout ReleaseStack
+    ) -> (next: Int?, freed: Int) {
         guard index < 1 << depth, let page = unsafe page(index) else { return (nil, 0) }
         for slot in 0..<Self.slotsPerPage {
             if slot + 8 < Self.slotsPerPage {
@@ -548,7 +551,7 @@ public struct Table: ~Copyable {
                 unsafe hf_prefetch(UnsafeRawPointer(bitPattern: UInt(ahead & Self.addressMask)))
             }
             let value = unsafe Self.slot(page, slot)
-            if value != 0 { Self.entry(value).free() }
+            if value != 0 { Self.entry(value).free(values: &values) }
         }
         let freed = unsafe Self.used(page) + 1
         count -= freed - 1

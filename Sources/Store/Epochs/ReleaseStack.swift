@@ -1,0 +1,65 @@
+internal import Glibc
+
+/// The parts of values that nobody looks at any more, on their way to being freed.
+///
+/// A value of a million members is a million blocks: removing its key only pushes its root here. Each step takes
+/// one part off the stack, pushes what it names, and releases it, so the work can be done bit by bit. A part that
+/// a snapshot still sees is kept by the epoch clock.
+@safe
+struct ReleaseStack {
+    /// What a part is, and so how its parts are found.
+    enum Kind: UInt8 {
+        /// The bytes of a string.
+        case blob
+        /// A listpack or intset with its header.
+        case packed
+
+        /// What an entry's word names, by the value's encoding.
+        init(of encoding: Encoding) {
+            switch encoding {
+            case .int, .embstr, .raw: self = .blob
+            case .listpack, .intset: self = .packed
+            case .hashtable, .quicklist, .skiplist, .stream:
+                preconditionFailure("no structure for encoding \(encoding)")
+            }
+        }
+    }
+
+    @safe
+    private struct Part {
+        var block: UnsafeMutableRawPointer
+        var kind: Kind
+    }
+
+    private var parts: [Part] = []
+
+    init() {}
+
+    var isEmpty: Bool { parts.isEmpty }
+
+    /// The parts known of; each may stand for many.
+    var count: Int { parts.count }
+
+    mutating func push(_ block: UnsafeMutableRawPointer, _ kind: Kind) {
+        unsafe parts.append(Part(block: block, kind: kind))
+    }
+
+    /// Releases up to `limit` parts.
+    ///
+    /// - Returns: how many were released.
+    @discardableResult
+    mutating func releaseSome(_ limit: Int, _ epochs: inout EpochClock) -> Int {
+        var released = 0
+        while released < limit, let part = parts.popLast() {
+            // SAFETY: a part's block is what its kind says, and nothing else names it any more.
+            switch part.kind {
+            case .blob:
+                unsafe epochs.release(part.block, bornIn: Blob(part.block).epoch)
+            case .packed:
+                unsafe epochs.release(part.block, bornIn: PackedBlock(part.block).epoch)
+            }
+            released += 1
+        }
+        return released
+    }
+}
