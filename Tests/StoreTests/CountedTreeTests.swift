@@ -185,4 +185,178 @@ struct CountedTreeTests {
         rig.check("seed \(seed), emptied")
         #expect(rig.tree.isEmpty && rig.tree.memoryBytes == 0)
     }
+
+    @Test("agrees with an array when ordered by position", arguments: [1, 2, 3] as [UInt64])
+    func positional(seed: UInt64) {
+        Self.positional(SmallElement.self, seed, hints: false)
+        Self.positional(SmallWeightedElement.self, seed, hints: false)
+        Self.positional(UnorderedElement.self, seed, hints: true)
+    }
+
+    static func positional<E: NumberElement>(_: E.Type, _ seed: UInt64, hints: Bool) {
+        var rig = Rig<E>(seed: seed)
+        let steps = 4000
+        for step in 0..<steps {
+            // Numbers rise along the sequence only where hints need it.
+            let grows = (step / 500) % 2 == 0
+            let index = [0, rig.model.count, rig.random.below(rig.model.count + 1)][
+                rig.random.below(3)]
+            if rig.random.below(8) < (grows ? 6 : 2) {
+                let number = hints ? rig.random.below(1000) : 7
+                let pair = Pair(number: number, weight: rig.weight())
+                var cursor = rig.cursor(index)
+                if index > 0, rig.random.below(2) == 0 {
+                    cursor = rig.cursor(index - 1)
+                    rig.tree.insert(
+                        E(number), weight: pair.weight, after: &cursor, &rig.epochs)
+                } else {
+                    rig.tree.insert(
+                        E(number), weight: pair.weight, before: &cursor, &rig.epochs)
+                }
+                rig.model.insert(pair, at: index)
+                rig.check(cursor, at: index)
+            } else if index < rig.model.count {
+                rig.remove(index)
+            }
+            if rig.random.below(50) == 0 { rig.freezeOrThaw() }
+            if step % 11 == 0 { rig.check("seed \(seed), step \(step)") }
+        }
+        if rig.frozen != nil { rig.freezeOrThaw() }
+    }
+
+    /// Trees as nested counts: a leaf of so many elements, or a node of such children.
+    indirect enum Shape {
+        case leaf(Int)
+        case inner([Shape])
+
+        func make<E: NumberElement>(_ next: inout Int, _ epoch: UInt32) -> TreeNode<E> {
+            switch self {
+            case .leaf(let count):
+                let leaf = TreeNode<E>.makeLeaf(E.leafCapacity, epoch: epoch)
+                for slot in 0..<count {
+                    leaf.insertElement(slot, E(next), E.isWeighted ? 1 + next % 4 : 1)
+                    next += 10
+                }
+                return leaf
+            case .inner(let children):
+                let nodes: [TreeNode<E>] = children.map { $0.make(&next, epoch) }
+                let node = TreeNode<E>.makeInner(level: nodes[0].level + 1, epoch: epoch)
+                for (slot, child) in nodes.enumerated() { node.insertChild(slot, child) }
+                node.sumUp()
+                return node
+            }
+        }
+    }
+
+    static func sequences(_ items: [Shape], _ lengths: ClosedRange<Int>) -> [[Shape]] {
+        var result: [[Shape]] = []
+        var current: [[Shape]] = [[]]
+        for length in 1...lengths.upperBound {
+            current = current.flatMap { head in items.map { head + [$0] } }
+            if lengths.contains(length) { result += current }
+        }
+        return result
+    }
+
+    /// Leaves; all trees of two levels; trees of three levels whose leaves are sparse or full.
+    static var shapes: [Shape] {
+        let leaves = (1...4).map { Shape.leaf($0) }
+        let two = sequences(leaves, 2...4).map { Shape.inner($0) }
+        let ends = [Shape.leaf(1), .leaf(4)]
+        let middles =
+            sequences(ends, 1...2).map { Shape.inner($0) }
+            + ends.map { .inner([$0, $0, $0, $0]) }
+        return leaves + two + sequences(middles, 2...3).map { .inner($0) }
+    }
+
+    static func rig<E: NumberElement>(_: E.Type, _ shape: Shape) -> Rig<E> {
+        var rig = Rig<E>(seed: 1)
+        var next = 10
+        let root: TreeNode<E> = shape.make(&next, rig.epochs.current)
+        rig.tree = CountedTree(word: root.address)
+        rig.model = Rig<E>.content(rig.tree)
+        return rig
+    }
+
+    @Test("of every small shape takes an element in, and gives one up, at every place")
+    func everyShape() {
+        Self.everyShape(SmallElement.self)
+        Self.everyShape(SmallWeightedElement.self)
+    }
+
+    static func everyShape<E: NumberElement>(_: E.Type) {
+        for shape in shapes {
+            let count = rig(E.self, shape).model.count
+            for index in 0...count {
+                for isFrozen in [false, true] {
+                    var one = rig(E.self, shape)
+                    if isFrozen { one.freezeOrThaw() }
+                    one.insertSorted(index * 10 + 5)
+                    one.check("\(shape), insert \(index)")
+                    if isFrozen { one.freezeOrThaw() }
+                    guard index < count else { continue }
+                    var two = rig(E.self, shape)
+                    if isFrozen { two.freezeOrThaw() }
+                    two.remove(index)
+                    two.check("\(shape), remove \(index)")
+                    if isFrozen { two.freezeOrThaw() }
+                }
+            }
+        }
+    }
+
+    @Test("of many small shapes gives up every range")
+    func everyRange() {
+        Self.everyRange(SmallElement.self, frozen: true)
+        Self.everyRange(SmallWeightedElement.self, frozen: false)
+    }
+
+    static func everyRange<E: NumberElement>(_: E.Type, frozen: Bool) {
+        for (number, shape) in shapes.enumerated() where number % 3 == 0 {
+            let count = rig(E.self, shape).model.count
+            for low in 0..<count {
+                for high in stride(from: low + 1, through: count, by: 1 + number % 2) {
+                    var one = rig(E.self, shape)
+                    if frozen { one.freezeOrThaw() }
+                    one.removeRange(low..<high)
+                    one.check("\(shape), remove \(low)..<\(high)")
+                    if frozen { one.freezeOrThaw() }
+                }
+            }
+        }
+    }
+
+    @Test("keeps full leaves when elements come in order, from either side")
+    func inOrder() {
+        for isRising in [true, false] {
+            var rig = Rig<FullElement>(seed: 1)
+            for step in 0..<10_000 {
+                let number = isRising ? step : 10_000 - step
+                rig.tree.insert(FullElement(number), hint: UInt64(number) / 3, &rig.epochs) {
+                    $0.number < number
+                }
+            }
+            rig.tree.checkInvariants(rig.epochs)
+            #expect(rig.tree.count == 10_000)
+            #expect(rig.tree.memoryBytes < 10_000 * 10)
+        }
+    }
+
+    @Test("of few elements takes little memory")
+    func little() {
+        var rig = Rig<FullElement>(seed: 1)
+        for number in 0..<62 {
+            rig.tree.append(FullElement(number), &rig.epochs)
+            #expect(rig.tree.memoryBytes <= max(80, (number + 3) * 16 + 24))
+        }
+    }
+}
+
+/// Has no order of its own, as the elements of a list.
+struct UnorderedElement: NumberElement {
+    let word: UInt64
+    var hint: UInt64 { 0 }
+    static var isWeighted: Bool { true }
+    static var leafCapacity: Int { 4 }
+    static var innerCapacity: Int { 4 }
 }

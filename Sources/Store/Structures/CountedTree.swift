@@ -447,7 +447,7 @@ public struct CountedTree<Element: TreeElement> {
         let element = leaf.element(slot)
         let weight = leaf.weight(slot)
         leaf.removeElements(slot..<slot + 1)
-        if _slowPath(leaf.count < Element.leafCapacity / 4 || leaf.count == 0) {
+        if _slowPath(leaf.isSparse) {
             shrink(&cursor, &epochs)
         } else {
             raise(cursor, by: -weight)
@@ -473,7 +473,7 @@ public struct CountedTree<Element: TreeElement> {
                 gone = index - 1
             } else {
                 parent.refreshChild(slot)
-                if node.count < node.capacity / 4 { join(node, index, &cursor, &epochs) }
+                if node.isSparse { join(node, index, &cursor, &epochs) }
             }
             parent.sumUp()
             node = parent

@@ -244,6 +244,10 @@ struct TreeNode<Element: TreeElement> {
     @inline(__always)
     var capacity: Int { isLeaf ? Element.leafCapacity : Element.innerCapacity }
 
+    /// Whether it holds so little that it should be joined with a sibling.
+    @inline(__always)
+    var isSparse: Bool { count &* 3 < capacity }
+
     /// Appends `range` of `other`, a node of the same level; both sums are left to the caller.
     func append(_ range: Range<Int>, of other: TreeNode) {
         copy(range, of: other, to: count)
