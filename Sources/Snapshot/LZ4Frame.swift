@@ -8,7 +8,8 @@ enum LZ4Frame {
     static let expansionMax: Int64 = 255
 }
 
-/// Makes a frame, piece by piece: linked blocks of 256 KiB, a checksum of the content at its end.
+/// Makes a frame, piece by piece: linked blocks of 256 KiB, each with a checksum (some bits of a block mean
+/// nothing, so the content's doesn't find all damage), and a checksum of the content at its end.
 @safe
 struct LZ4Compressor: ~Copyable {
     private let context: OpaquePointer
@@ -27,6 +28,7 @@ struct LZ4Compressor: ~Copyable {
         preferences.frameInfo.blockSizeID = LZ4F_max256KB
         preferences.frameInfo.blockMode = LZ4F_blockLinked
         preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
+        preferences.frameInfo.blockChecksumFlag = LZ4F_blockChecksumEnabled
         preferences.compressionLevel = Int32(clamping: level)
     }
 
