@@ -607,7 +607,9 @@ public struct Keyspace: ~Copyable {
         let base = unsafe databases
         var view = FrozenView(epoch: epochs.freeze())
         for index in 0..<databaseCount where unsafe base[index].table.count > 0 {
-            view.add(index, unsafe base[index].table.freeze())
+            view.add(
+                index, unsafe base[index].table.freeze(),
+                deadlineCount: unsafe base[index].deadlines.count)
         }
         return view
     }
