@@ -30,7 +30,7 @@ enum Fixture {
     ) throws -> [UInt8] {
         let sink = MemorySink()
         let view = keyspace.freeze()
-        defer { keyspace.thaw() }
+        defer { keyspace.thaw(view.epoch) }
         try SnapshotWriter.write(
             view, header: header, settings: settings, to: sink, progress: SnapshotProgress())
         return sink.bytes
