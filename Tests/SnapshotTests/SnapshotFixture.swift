@@ -30,7 +30,8 @@ enum Fixture {
     ) throws -> [UInt8] {
         let sink = MemorySink()
         let view = keyspace.freeze()
-        defer { keyspace.thaw() }
+        let epoch = view.epoch
+        defer { keyspace.thaw(epoch) }
         try SnapshotWriter.write(
             view, header: header, settings: settings, to: sink, progress: SnapshotProgress())
         return sink.bytes

@@ -131,12 +131,12 @@ struct CountedTreeTests {
             if let old = frozen {
                 #expect(Self.content(old.tree) == old.model)
                 frozen = nil
-                epochs.thaw()
+                epochs.thaw(epochs.frozen)
                 epochs.freeSome(.max)
                 #expect(epochs.retiredCount == 0)
             } else {
                 frozen = (tree, model)
-                epochs.freeze()
+                _ = epochs.freeze()
             }
         }
     }
