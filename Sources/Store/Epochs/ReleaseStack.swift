@@ -13,13 +13,19 @@ struct ReleaseStack {
         case blob
         /// A listpack or intset with its header.
         case packed
+        /// The root of a `MemberTable`.
+        case memberTable
+        /// A page of one without values, and of one with values.
+        case memberPage
+        case fieldPage
 
         /// What an entry's word names, by the value's encoding.
         init(of encoding: Encoding) {
             switch encoding {
             case .int, .embstr, .raw: self = .blob
             case .listpack, .intset: self = .packed
-            case .hashtable, .quicklist, .skiplist, .stream:
+            case .hashtable: self = .memberTable
+            case .quicklist, .skiplist, .stream:
                 preconditionFailure("no structure for encoding \(encoding)")
             }
         }
@@ -57,6 +63,14 @@ struct ReleaseStack {
                 unsafe epochs.release(part.block, bornIn: Blob(part.block).epoch)
             case .packed:
                 unsafe epochs.release(part.block, bornIn: PackedBlock(part.block).epoch)
+            case .memberTable:
+                let table = unsafe MemberTable(part.block)
+                let kind = table.hasValues ? Kind.fieldPage : .memberPage
+                unsafe table.releaseRoot(&epochs) { unsafe push($0, kind) }
+            case .memberPage:
+                unsafe MemberTable.releasePage(part.block, hasValues: false, &epochs)
+            case .fieldPage:
+                unsafe MemberTable.releasePage(part.block, hasValues: true, &epochs)
             }
             released += 1
         }

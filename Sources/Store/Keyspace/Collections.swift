@@ -46,7 +46,8 @@ extension Entry {
     private var structureBytes: Int {
         switch encoding {
         case .int, .embstr, .raw, .listpack, .intset: 0
-        case .hashtable, .quicklist, .skiplist, .stream:
+        case .hashtable: root(MemberTable.self).memoryBytes
+        case .quicklist, .skiplist, .stream:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -198,7 +199,10 @@ extension Keyspace {
             let bytes = entry.packed
             return PackedBlock.make(payload: bytes, room: bytes.count, epoch: epochs.current)
                 .address
-        case .hashtable, .quicklist, .skiplist, .stream:
+        case .hashtable:
+            return unsafe UInt64(
+                UInt(bitPattern: entry.root(MemberTable.self).copy(epochs.current).raw))
+        case .quicklist, .skiplist, .stream:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }
