@@ -41,11 +41,12 @@ public enum DumpPayload {
     ///
     /// - Parameters:
     ///   - sanitizes: looks for duplicates in packed values too.
-    ///   - builder: has begun a value.
-    public static func read(
-        _ payload: ByteSlice, sanitizes: Bool, hasher: ByteHash,
-        into builder: inout some ValueSink & ~Copyable
-    ) throws(SnapshotReadError) {
+    ///   - sink: takes the value.
+    ///   - body: called when the sink has all of it, while whole values that it was given are still valid.
+    public static func read<R, Sink: ValueSink & ~Copyable>(
+        _ payload: ByteSlice, sanitizes: Bool, hasher: ByteHash, into sink: inout Sink,
+        then body: (inout Sink) -> R
+    ) throws(SnapshotReadError) -> R {
         precondition(payload.count >= footerBytes, "a payload that isn't intact")
         var input = SnapshotInput(payload.prefix(payload.count - footerBytes))
         var form: UInt8?
@@ -56,11 +57,14 @@ public enum DumpPayload {
                 throw ReadFault(reason: .badForm, offset: 0, detail: Int64(byte))
             }
             try ValueReader(sanitizes: sanitizes, hasher: hasher).read(
-                known, &input, into: &builder)
+                known, &input, into: &sink)
         } catch {
             throw SnapshotReadError(
                 reason: error.reason, offset: error.offset, step: .readObjectValue, key: nil,
                 database: 0, form: form, detail: error.detail, system: nil)
         }
+        let result = body(&sink)
+        extendLifetime(input)
+        return result
     }
 }

@@ -34,7 +34,8 @@ struct ValueWriter {
         case .sortedSet:
             return entry.encoding == .listpack && version >= ValueForm.sortedSetListpack.version
                 ? .sortedSetListpack : .sortedSet
-        case .list, .stream: preconditionFailure("no form for values of type \(entry.type)")
+        case .list: return version >= ValueForm.listOfListpacks.version ? .listOfListpacks : .list
+        case .stream: preconditionFailure("no form for values of type \(entry.type)")
         }
     }
 
@@ -46,6 +47,11 @@ struct ValueWriter {
             try output.write(string: entry.bytes)
         case .setIntset, .setListpack, .hashListpack, .sortedSetListpack:
             try output.write(blob: entry.packed)
+        case .listOfListpacks:
+            output.buffer.append(length: 1)
+            output.buffer.append(length: Self.packedNode)
+            try output.write(blob: entry.packed)
+        case .list: try write(elementsOf: PackedList(entry.packed), each: 1, to: &output)
         case .set:
             if entry.encoding == .listpack {
                 try write(elementsOf: PackedList(entry.packed), each: 1, to: &output)
@@ -69,6 +75,10 @@ struct ValueWriter {
         default: preconditionFailure("a form that isn't written")
         }
     }
+
+    /// The kinds of nodes that a list has in a file: an element of its own, and a listpack.
+    private static let plainNode = 1
+    private static let packedNode = 2
 
     // MARK: Packed values spelled out
 

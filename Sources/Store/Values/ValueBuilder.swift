@@ -61,9 +61,19 @@ public struct ValueBuilder: ~Copyable {
 
     // MARK: Lists
 
-    public mutating func beginList() {}
-    public mutating func element(_ bytes: ByteSlice) {}
-    public mutating func node(_ list: PackedList) {}
+    public mutating func beginList() {
+        packed.setEmptyList()
+        state = .packed(.list, .listpack)
+        count = 0
+    }
+
+    public mutating func element(_ bytes: ByteSlice) {
+        packed.append(bytes)
+    }
+
+    public mutating func node(_ list: PackedList) {
+        packed.append(contentsOf: list)
+    }
 
     // MARK: Sets
 
