@@ -65,7 +65,8 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "CLinux",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Snapshot",
+                "CLinux",
             ],
             path: "Sources/Engine", swiftSettings: serverSide),
 
@@ -73,7 +74,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Engine",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Snapshot",
+                "Engine",
             ],
             path: "Sources/Server", swiftSettings: serverSide),
 

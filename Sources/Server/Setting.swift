@@ -146,6 +146,7 @@ public enum Setting: Int, CaseIterable, Sendable {
     case requirepass
     case sanitizeDumpPayload
     case save
+    case saveVerify
     case serverCpulist
     case setMaxIntsetEntries
     case setMaxListpackEntries
