@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Snapshot
 internal import Store
 
 /// INFO's section about what is on disk.

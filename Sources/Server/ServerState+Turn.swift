@@ -160,7 +160,7 @@ extension ServerState {
     mutating func receive(signal: String) {
         if signal == "SIGHUP" { return }
         diagnostics.signalReceived("Received \(signal) scheduling shutdown...")
-        requestShutdown(ShutdownRequest(signal: signal))
+        _ = requestShutdown(ShutdownRequest(signal: signal))
     }
 }
 

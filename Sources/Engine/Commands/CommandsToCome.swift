@@ -87,8 +87,6 @@ public enum CommandsToCome {
                 CommandSpec(
                     "acl|whoami", 2, [.noScript, .loading, .stale, .sentinel], .server, .toCome),
             ]),
-        CommandSpec("bgrewriteaof", 1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
-        CommandSpec("bgsave", -1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
         CommandSpec(
             "module", -2, [], .server, .toCome,
@@ -116,7 +114,6 @@ public enum CommandsToCome {
         CommandSpec(
             "restore-asking", -4, [.write, .denyOOM, .asking], .server,
             keys: [.first(.ow, [.update])], acl: [.keyspace, .dangerous], .toCome),
-        CommandSpec("save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
     ]
