@@ -74,7 +74,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Engine",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Snapshot",
+                "Engine",
             ],
             path: "Sources/Server", swiftSettings: serverSide),
 

@@ -46,6 +46,7 @@ public enum HoldfastServer {
         ClientCommands.register(&rows)
         ConfigCommands.register(&rows)
         ServerCommands.register(&rows)
+        PersistenceCommands.register(&rows)
         SlowLogCommands.register(&rows)
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)
@@ -153,7 +154,10 @@ public enum HoldfastServer {
         try loop.register()
         if configuration.appendonly {
             try loop.openLog(wake: { wakeUp.signal() })
+        } else {
+            try loop.loadDump()
         }
+        loop.state.beginSaving()
         Startup.setTitle(loop.state.configuration)
         StartReport.ready(listeners, diagnostics)
         loop.run()

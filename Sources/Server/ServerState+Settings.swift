@@ -32,6 +32,12 @@ extension ServerState {
         latency.threshold = Int64(configuration.latencyMonitorThreshold)
         dispatcher.counters.tracksLatency = settings.tracksLatency
         updateMemory()
+        saving.points.points = configuration.savePoints.map {
+            .init(seconds: $0.seconds, changes: $0.changes)
+        }
+        saving.rule.growthPercent = configuration.number(.autoAofRewritePercentage)
+        saving.rule.bytesMin = Int64(configuration.number(.autoAofRewriteMinSize))
+        updateCondition()
         updateSlowTicks()
         guardedClock.jumpLimit = Int64(configuration.clockJumpLimitMilliseconds)
         if guardedClock.jumpLimit == 0 || guardedClock.held <= guardedClock.jumpLimit {
@@ -92,6 +98,8 @@ extension LogWriterSettings {
         unsyncedMillisecondsMax = configuration.maxUnsyncedMilliseconds
         reserveBytes = Int64(configuration.walReserve)
         retainBytes = Int64(configuration.number(.walRetainSize))
+        retainMilliseconds = Int64(
+            clamping: min(configuration.number(.walRetainTime), .max / 1000) * 1000)
     }
 }
 

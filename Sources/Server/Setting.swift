@@ -147,6 +147,7 @@ public enum Setting: Int, CaseIterable, Sendable {
     case sanitizeDumpPayload
     case rdbVersion
     case save
+    case saveVerify
     case serverCpulist
     case setMaxIntsetEntries
     case setMaxListpackEntries

@@ -8,6 +8,8 @@ public struct SnapshotLoaderSettings: Sendable {
     /// snapshot, but not with the base of a log.
     public var dropsExpiredAt: Int64?
     public var limits = EncodingLimits()
+    /// A key that is there already is replaced; else it is an error.
+    public var replacesKeys = false
     /// `key-load-delay`: µs to sleep after each key; below 0, 1 µs after so many keys.
     public var keyDelayMicroseconds = 0
 

@@ -81,8 +81,6 @@ public enum CommandsToCome {
                 CommandSpec(
                     "acl|whoami", 2, [.noScript, .loading, .stale, .sentinel], .server, .toCome),
             ]),
-        CommandSpec("bgrewriteaof", 1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
-        CommandSpec("bgsave", -1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
         CommandSpec(
             "module", -2, [], .server, .toCome,
@@ -107,7 +105,6 @@ public enum CommandsToCome {
             "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, .toCome),
         CommandSpec(
             "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
-        CommandSpec("save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
     ]

@@ -12,6 +12,18 @@ public enum AccessClock {
         return UInt32(truncatingIfNeeded: milliseconds / 1000) & mask
     }
 
+    /// What a key that comes from a snapshot gets, if the snapshot says what the policy in force goes by.
+    public static func loaded(
+        idleSeconds: UInt64?, frequency: UInt8?, milliseconds: Int64, _ limits: EngineLimits
+    ) -> UInt32? {
+        if limits.countsAccesses {
+            return frequency.map { minutes(milliseconds) << 8 | UInt32($0) }
+        }
+        return idleSeconds.map {
+            UInt32(truncatingIfNeeded: milliseconds / 1000) &- UInt32(truncatingIfNeeded: $0) & mask
+        }
+    }
+
     private static func minutes(_ milliseconds: Int64) -> UInt32 {
         UInt32(truncatingIfNeeded: milliseconds / 60_000) & 0xFFFF
     }

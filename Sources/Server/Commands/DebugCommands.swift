@@ -179,16 +179,20 @@ enum DebugCommands {
     private static func reload(
         _ state: inout ServerState, _ arguments: Arguments
     ) throws(CommandError) {
+        var options = ServerState.ReloadOptions()
         for index in 2..<arguments.count {
             let word = arguments[index]
-            guard
-                word.equalsIgnoringCase("merge") || word.equalsIgnoringCase("noflush")
-                    || word.equalsIgnoringCase("nosave")
-            else {
+            if word.equalsIgnoringCase("merge") {
+                options.merges = true
+            } else if word.equalsIgnoringCase("noflush") {
+                options.flushes = false
+            } else if word.equalsIgnoringCase("nosave") {
+                options.saves = false
+            } else {
                 throw .text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
             }
         }
-        try state.reloadLog()
+        try state.reloadSnapshot(options)
         state.reply.ok()
     }
 
@@ -291,7 +295,7 @@ enum DebugCommands {
         "    Reply with a value of this type: string, integer, double, bignum, null,",
         "    array, set, map, attrib, push, verbatim, true, false.",
         "RELOAD [option ...]",
-        "    As LOADAOF.",
+        "    Save, forget all data and load it again. Options: NOSAVE, NOFLUSH, MERGE.",
         "RESTART [<milliseconds>]",
         "    End in order and start the program anew.",
         "SET-ACTIVE-EXPIRE <0|1>",
