@@ -31,6 +31,11 @@ public struct EpochClock: ~Copyable {
 
     public init() {}
 
+    /// A clock of its own for building what belongs to nobody yet.
+    ///
+    /// - Parameter current: the epoch that new blocks are born in.
+    init(current: UInt32) { self.current = current }
+
     deinit {
         for index in unsafe freedCount..<ready.count { unsafe free(ready[index]) }
         for generation in generations {

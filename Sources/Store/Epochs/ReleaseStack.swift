@@ -14,12 +14,25 @@ struct ReleaseStack {
         /// A listpack or intset with its header.
         case packed
 
+        /// The root of a stream.
+        case stream
+        /// A node of a stream's tree of macro nodes, of its tree of groups, or of a group's tree of consumers.
+        case streamNodes
+        case streamGroups
+        case streamConsumers
+        /// A group of a stream.
+        case streamGroup
+        /// A node of a group's tree of pending items, and of a consumer's, which names items and doesn't own them.
+        case pendingItems
+        case pendingNames
+
         /// What an entry's word names, by the value's encoding.
         init(of encoding: Encoding) {
             switch encoding {
             case .int, .embstr, .raw: self = .blob
             case .listpack, .intset: self = .packed
-            case .hashtable, .quicklist, .skiplist, .stream:
+            case .stream: self = .stream
+            case .hashtable, .quicklist, .skiplist:
                 preconditionFailure("no structure for encoding \(encoding)")
             }
         }
@@ -57,6 +70,9 @@ struct ReleaseStack {
                 unsafe epochs.release(part.block, bornIn: Blob(part.block).epoch)
             case .packed:
                 unsafe epochs.release(part.block, bornIn: PackedBlock(part.block).epoch)
+            case .stream, .streamNodes, .streamGroups, .streamConsumers, .streamGroup,
+                .pendingItems, .pendingNames:
+                unsafe StreamValue.dismantle(part.block, part.kind, &self, &epochs)
             }
             released += 1
         }

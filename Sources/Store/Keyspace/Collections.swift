@@ -46,7 +46,8 @@ extension Entry {
     private var structureBytes: Int {
         switch encoding {
         case .int, .embstr, .raw, .listpack, .intset: 0
-        case .hashtable, .quicklist, .skiplist, .stream:
+        case .stream: root(StreamValue.self).memoryBytes
+        case .hashtable, .quicklist, .skiplist:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -198,7 +199,10 @@ extension Keyspace {
             let bytes = entry.packed
             return PackedBlock.make(payload: bytes, room: bytes.count, epoch: epochs.current)
                 .address
-        case .hashtable, .quicklist, .skiplist, .stream:
+        case .stream:
+            let twin = entry.root(StreamValue.self).copied(epoch: epochs.current)
+            return unsafe UInt64(UInt(bitPattern: twin.raw))
+        case .hashtable, .quicklist, .skiplist:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }
