@@ -35,6 +35,8 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/C/CLinux"),
         .systemLibrary(name: "CISAL", path: "Sources/C/CISAL", pkgConfig: "libisal"),
         .systemLibrary(name: "CJemalloc", path: "Sources/C/CJemalloc", pkgConfig: "jemalloc"),
+        .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4"),
+        .systemLibrary(name: "CLZF", path: "Sources/C/CLZF", pkgConfig: "liblzf"),
         .target(
             name: "HoldfastBytes", dependencies: ["CLinux"], path: "Sources/Bytes",
             swiftSettings: serverSide),
@@ -54,6 +56,10 @@ let package = Package(
         .target(
             name: "Log", dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform"],
             path: "Sources/Log", swiftSettings: serverSide),
+        .target(
+            name: "Snapshot",
+            dependencies: ["HoldfastBytes", "HoldfastPlatform", "Store", "CLZ4", "CLZF"],
+            path: "Sources/Snapshot", swiftSettings: serverSide),
 
         // 4 roles
         .target(
@@ -116,6 +122,10 @@ let package = Package(
                 "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport",
             ],
             path: "Tests/LogTests", swiftSettings: strict),
+        .testTarget(
+            name: "SnapshotTests",
+            dependencies: ["Snapshot", "Store", "HoldfastBytes", "HoldfastPlatform"],
+            path: "Tests/SnapshotTests", swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
             dependencies: [

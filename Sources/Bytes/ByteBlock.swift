@@ -31,6 +31,19 @@ public final class ByteBlock: @unchecked Sendable {
         return start
     }
 
+    /// Lets `body` write up to `size` bytes behind what is there; it returns how many it wrote.
+    public func append<E: Error>(
+        upTo size: Int, _ body: (UnsafeMutableRawBufferPointer) throws(E) -> Int
+    ) throws(E) {
+        let room = min(size, capacity - count)
+        precondition(room >= 0, "a block has no negative room")
+        // SAFETY: `room` bytes behind `count` lie inside the allocation.
+        let written = try unsafe body(
+            UnsafeMutableRawBufferPointer(start: base + count, count: room))
+        precondition(written >= 0 && written <= room, "wrote past the room of a block")
+        count += written
+    }
+
     /// Some of the appended bytes; valid until `empty`, while the block lives.
     public func slice(_ range: Range<Int>) -> ByteSlice {
         precondition(

@@ -31,12 +31,20 @@ public struct LogFolder: Equatable, Sendable {
     /// Where the bytes are kept that were cut off `name` at `lsn`.
     public func sideFileName(_ name: String, cutAt lsn: LSN) -> String { "\(name).cut-\(lsn)" }
 
+    /// A base in RDB format.
+    public func baseName(_ sequence: UInt64) -> String { "\(fileName).\(sequence).base.rdb" }
+
+    /// The base that an RDB file from elsewhere becomes when the log begins with it. Unlisted, it is litter: the
+    /// file from elsewhere is still there.
+    public var importedBaseName: String { "\(fileName).imported.base.rdb" }
+
     /// The number in the name of an incremental file of this log, or nil for any other name.
     public func segment(of name: String) -> UInt64? { number(in: name, suffix: ".incr.aof") }
 
     /// Whether `name` is that of a base of this log.
     public func isBase(_ name: String) -> Bool {
-        number(in: name, suffix: ".base.rdb") != nil || number(in: name, suffix: ".base.aof") != nil
+        name == importedBaseName || number(in: name, suffix: ".base.rdb") != nil
+            || number(in: name, suffix: ".base.aof") != nil
     }
 
     private func number(in name: String, suffix: String) -> UInt64? {
@@ -77,8 +85,8 @@ enum StartDecision: Equatable {
     case fresh
     /// Files that hold data stand in the folder and no manifest names them.
     case refuseUnlisted(String)
-    /// An RDB file stands beside an empty log.
-    case refuseDump
+    /// Load the RDB file that stands beside an empty log.
+    case importDump
 
     init(_ facts: StartFacts) {
         if facts.hasSingleFile && (facts.importWasInterrupted || facts.manifest != .lists) {
@@ -93,7 +101,7 @@ enum StartDecision: Equatable {
         } else if facts.manifest == .lists {
             self = .load
         } else if facts.hasDump && !facts.mayStartEmpty {
-            self = .refuseDump
+            self = .importDump
         } else {
             self = .fresh
         }

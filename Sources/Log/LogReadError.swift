@@ -44,14 +44,12 @@ public enum LogReadError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "offset \(offset), LSN \(lsn); make a backup, then set aof-load-truncated yes "
                 + "or run redis-check-aof --fix"
         case .snapshotBase(let path):
-            return "RDB base \(path) can't be read by this version yet; load it with redis-server "
-                + "and rewrite it there with aof-use-rdb-preamble no"
+            return "the RDB content of \(path) isn't read here; run rdb-check on it"
         case .unlisted(let path):
             return "\(path) holds data but no manifest lists it; restore the manifest, move the "
                 + "file away, or start with --allow-empty-start yes to insist on an empty log"
         case .strayDump(let path):
-            return "\(path) exists but the append only log is empty, and this version can't read "
-                + "RDB files yet; move it away, or start with --allow-empty-start yes to insist"
+            return "\(path) exists but the append only log is empty: a start would load it"
         }
     }
 }

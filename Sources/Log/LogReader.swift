@@ -85,6 +85,9 @@ public struct RecoveredLog: Sendable {
     public var notices: [String] = []
     /// No log was there.
     public var isFresh = false
+    /// The log holds nothing, and an RDB file from elsewhere was loaded instead: its data must become a base
+    /// before anything else is logged.
+    public var hasImportedDump = false
     /// Held until closed; nil after an inspection.
     public var lock: (any File)?
 
@@ -92,11 +95,31 @@ public struct RecoveredLog: Sendable {
     public var totalBytes: Int64 { files.reduce(0) { $0 + $1.bytes } }
 }
 
+/// RDB content at the start of a file.
+public struct LogSnapshot {
+    public let file: any File
+    public let path: String
+    /// The history and the LSN that it must be of, as far as they are known.
+    public let history: HistoryID?
+    public let lsn: LSN?
+    /// The log's own base; else an RDB file from elsewhere.
+    public let isBase: Bool
+    /// For reports of progress: what was loaded before, and is to be loaded in all.
+    public let loadedBytes: Int64
+    public let totalBytes: Int64
+}
+
 /// Recovery: from a log folder to its records, in order, and to the point where a writer goes on.
 public enum LogReader {
     public typealias Apply = (RecordBatch) throws -> Void
     /// Bytes loaded and bytes to load; called about once a MiB and at each file's end.
     public typealias Progress = (_ loadedBytes: Int64, _ totalBytes: Int64) -> Void
+    /// Loads the RDB content that a file begins with. Reports its progress by itself.
+    ///
+    /// - Returns: where it ends in the file; nil if it is to be left alone, which only a dump beside an empty
+    ///   log may be.
+    /// - Throws: `RecordFault` or anything else, for content that can't be relied on.
+    public typealias LoadSnapshot = (LogSnapshot) throws -> Int64?
 
     /// Reads the log, gives all its records to `apply`, cuts a torn tail, and makes what was read
     /// durable. A start that throws has changed nothing on disk, except if the disk itself failed at the
@@ -106,11 +129,11 @@ public enum LogReader {
     ///   then refused as corrupt, with the place.
     public static func recover(
         _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply,
-        progress: Progress = { _, _ in }
+        snapshot: LoadSnapshot? = nil, progress: Progress = { _, _ in }
     ) throws(LogReadError) -> RecoveredLog {
         var recovery = Recovery(settings, fileSystem, isInspection: false)
         do throws(LogReadError) {
-            return try recovery.run(apply, progress)
+            return try recovery.run(apply, snapshot, progress)
         } catch {
             recovery.lock?.close()
             throw error
@@ -120,10 +143,10 @@ public enum LogReader {
     /// The same reading and the same verdict, changing nothing and taking no lock.
     public static func inspect(
         _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply = { _ in },
-        progress: Progress = { _, _ in }
+        snapshot: LoadSnapshot? = nil, progress: Progress = { _, _ in }
     ) throws(LogReadError) -> RecoveredLog {
         var recovery = Recovery(settings, fileSystem, isInspection: true)
-        return try recovery.run(apply, progress)
+        return try recovery.run(apply, snapshot, progress)
     }
 }
 
@@ -151,26 +174,30 @@ private struct Recovery {
             manifest: Manifest(history: settings.freshHistory), history: settings.freshHistory)
     }
 
-    mutating func run(_ apply: LogReader.Apply, _ progress: LogReader.Progress)
-        throws(LogReadError) -> RecoveredLog
-    {
+    mutating func run(
+        _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot?,
+        _ progress: LogReader.Progress
+    ) throws(LogReadError) -> RecoveredLog {
         let hasFolder = try onDisk(try disk.kind(of: folder.path) != nil)
         if hasFolder { try takeLock() }
         switch StartDecision(try look(hasFolder: hasFolder)) {
         case .refuseUnlisted(let name): throw .unlisted(path: folder.path(of: name))
-        case .refuseDump: throw .strayDump(path: dumpPath)
+        case .importDump:
+            try importDump(snapshot)
+            log.isFresh = true
+            if !hasFolder && !isInspection { try makeFolder() }
         case .fresh:
             log.isFresh = true
             if !hasFolder && !isInspection { try makeFolder() }
         case .load:
-            try load(apply, progress)
+            try load(apply, snapshot, progress)
             try settle()
         case .importSingleFile:
             importsSingleFile = true
             manifest = Manifest(
                 lines: [.init(name: folder.fileName, sequence: 1, type: .base)])
             log.notices.append("\(folder.singleFilePath) is moved into \(folder.path)")
-            try load(apply, progress)
+            try load(apply, snapshot, progress)
             if !hasFolder && !isInspection { try makeFolder() }
             try settle()
         }
@@ -238,7 +265,9 @@ private struct Recovery {
         } else if folder.isHealingSegment(name) {
             log.notices.append("\(name) isn't in the manifest (healing was interrupted), ignored")
         } else if folder.isBase(name) {
-            if !isListing { return try onDisk(try holdsData(name)) }
+            if !isListing, name != folder.importedBaseName {
+                return try onDisk(try holdsData(name))
+            }
             log.notices.append("\(name) isn't in the manifest, ignored")
         }
         return false
@@ -273,9 +302,10 @@ private struct Recovery {
         importsSingleFile ? folder.singleFilePath : folder.path(of: line.name)
     }
 
-    private mutating func load(_ apply: LogReader.Apply, _ progress: LogReader.Progress)
-        throws(LogReadError)
-    {
+    private mutating func load(
+        _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot?,
+        _ progress: LogReader.Progress
+    ) throws(LogReadError) {
         let lines = manifest.loaded
         // All are looked for before the first record is applied.
         var files: [any File] = []
@@ -295,7 +325,7 @@ private struct Recovery {
             if start == .segment || (line.firstLSN != nil && line.type == .incremental) {
                 try loadSegment(line, files[index], isNewest, apply, progress)
             } else {
-                if start == .snapshot { try checkIsEmptySnapshot(line, files[index]) }
+                if start == .snapshot { try loadSnapshot(line, files[index], snapshot) }
                 try loadPlain(line, files[index], isNewest, apply, progress)
             }
             loadedBytes = before + (try onDisk(try files[index].size()))
@@ -307,8 +337,27 @@ private struct Recovery {
         }
         log.manifest.history = log.history
         log.manifest.durable = log.end
-        if recordBytes == 0 && !settings.mayStartEmpty, try kind(dumpPath) == .file {
-            throw .strayDump(path: dumpPath)
+        if recordBytes == 0, log.end == .zero, !settings.mayStartEmpty, manifest.base == nil,
+            try kind(dumpPath) == .file
+        {
+            try importDump(snapshot)
+        }
+    }
+
+    /// Loads the RDB file of a server without a log, which stands beside a log that holds nothing.
+    private mutating func importDump(
+        _ snapshot: LogReader.LoadSnapshot?
+    ) throws(LogReadError) {
+        guard let snapshot else { throw .strayDump(path: dumpPath) }
+        let file = try onDisk(try disk.open(dumpPath, .read))
+        defer { file.close() }
+        bytesToLoad += try onDisk(try file.size())
+        let place = LogSnapshot(
+            file: file, path: dumpPath, history: log.history, lsn: nil, isBase: false,
+            loadedBytes: loadedBytes, totalBytes: bytesToLoad)
+        if try read(place, snapshot) != nil {
+            log.hasImportedDump = true
+            log.notices.append("\(dumpPath) is loaded: the log holds nothing")
         }
     }
 
@@ -319,11 +368,41 @@ private struct Recovery {
         try file.readAll(at: 0, count: LogFormat.openingTag.utf8CodeUnitCount, into: &head)
         if head.slice == ByteSlice(LogFormat.openingTag) { return .segment }
         if head.slice == ByteSlice(EmptySnapshot.magic) { return .snapshot }
+        // One LZ4 frame around an RDB.
+        if head.slice.prefix(4) == ByteSlice("\u{04}\"M\u{18}") { return .snapshot }
         return .other
     }
 
     private var snapshotBytes = 0
 
+    private mutating func loadSnapshot(
+        _ line: Manifest.Line, _ file: any File, _ snapshot: LogReader.LoadSnapshot?
+    ) throws(LogReadError) {
+        guard let snapshot else { return try checkIsEmptySnapshot(line, file) }
+        let place = LogSnapshot(
+            file: file, path: path(of: line), history: manifest.history, lsn: line.firstLSN,
+            isBase: true, loadedBytes: loadedBytes, totalBytes: bytesToLoad)
+        guard let end = try read(place, snapshot) else {
+            throw corrupt(line, 0, "the base was left alone")
+        }
+        snapshotBytes = Int(end)
+    }
+
+    /// Has RDB content loaded; what is wrong with it names the place.
+    private mutating func read(
+        _ place: LogSnapshot, _ snapshot: LogReader.LoadSnapshot
+    ) throws(LogReadError) -> Int64? {
+        do {
+            return try snapshot(place)
+        } catch {
+            let fault = error as? RecordFault
+            throw .corrupt(
+                folder: folder.path, file: place.path, offset: Int64(fault?.offset ?? 0),
+                lsn: place.lsn ?? log.end, reason: fault?.reason ?? String(describing: error))
+        }
+    }
+
+    /// For readers that don't know RDB content: only a base without data can be passed over.
     private mutating func checkIsEmptySnapshot(_ line: Manifest.Line, _ file: any File)
         throws(LogReadError)
     {

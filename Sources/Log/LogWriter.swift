@@ -114,14 +114,45 @@ public final class LogWriter: @unchecked Sendable {
 
     public func setPolicy(_ policy: SyncPolicy) { settings.policy = policy }
 
-    /// Lets go of segments that end at or before `lsn`, as far as the retention settings don't keep them.
-    public func retire(upTo lsn: LSN) {
+    /// Lets go of segments before the base that the retention settings no longer keep. Call now and then.
+    public func retire() {
         let now = world.now()
         monitor.withLock {
-            core.retire(upTo: lsn)
+            core.retire()
             signalThreads(now: now)
         }
     }
+
+    /// Lets a new segment begin at the end of all that was submitted, where a base may take the place of what
+    /// is before.
+    ///
+    /// - Returns: that LSN. The segment is made in the background.
+    public func rollHere() -> LSN {
+        let now = world.now()
+        return monitor.withLock {
+            let lsn = core.rollHere()
+            signalThreads(now: now)
+            return lsn
+        }
+    }
+
+    /// Puts a base in force: the manifest begins with it, and what is before its LSN is kept or dropped as the
+    /// retention settings say. `takeBaseOutcome` tells, after a wake-up.
+    ///
+    /// - Parameter base: its file is durable in the folder, and its LSN is one that `rollHere` has returned.
+    public func install(_ base: LogBase) {
+        let now = world.now()
+        monitor.withLock {
+            core.install(base)
+            signalThreads(now: now)
+        }
+    }
+
+    /// How the last `install` ended, once.
+    public func takeBaseOutcome() -> LogBaseOutcome? { monitor.withLock { core.takeBaseOutcome() } }
+
+    /// The number for the next base's name.
+    public var nextBaseSequence: UInt64 { monitor.withLock { core.nextBaseSequence } }
 
     public func report() -> LogWriterReport {
         let now = world.now()

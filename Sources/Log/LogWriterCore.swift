@@ -72,8 +72,19 @@ final class LogWriterCore {
     private var closeError: SystemError?
 
     private(set) var figures = LogWriterFigures()
-    private var sealed: [LogWriterStart.Sealed]
-    private let baseBytes: Int64
+    /// Sealed segments in force: the base, if any, ends where the first begins.
+    private var sealed: [SealedSegment]
+    /// Segments that a base has superseded, oldest first.
+    private var superseded: [SealedSegment]
+    /// The base in force, and an older one from which the superseded segments go on.
+    private var base: LogBase?
+    private var olderBase: LogBase?
+    /// Batches from here on go into a new segment.
+    private var rollAt: LSN?
+    /// A base that is to be put in force.
+    private var newBase: LogBase?
+    private var baseOutcome: LogBaseOutcome?
+    private var triedBaseSequence: UInt64 = 0
 
     private static let retryNanosecondsMin: UInt64 = 100_000_000
     private static let retryNanosecondsMax: UInt64 = 1_000_000_000
@@ -99,7 +110,9 @@ final class LogWriterCore {
         lastMilliseconds = start.milliseconds
         database = start.database
         sealed = start.sealed
-        baseBytes = start.baseBytes
+        superseded = start.superseded
+        base = start.base
+        olderBase = start.olderBase
         watermarks = Watermarks(start: start.segment.end)
     }
 
@@ -146,9 +159,8 @@ final class LogWriterCore {
     /// Work for the command thread right after `enqueue`: only if it can't wait for another thread and
     /// the disk doesn't look stuck.
     func takeInlineJob(isSyncAllowed: Bool, now: UInt64) -> LogJob? {
-        guard case .healthy = condition, queue.count == writtenCount + 1, !isRollDue else {
-            return nil
-        }
+        guard case .healthy = condition, queue.count == writtenCount + 1, !isRollDue, rollAt == nil
+        else { return nil }
         switch settings.policy {
         case .always:
             guard isSyncAllowed, syncing == nil else { return nil }
@@ -171,9 +183,10 @@ final class LogWriterCore {
         case .full: return now >= retryAt && isQuiet ? takeBatches() : nil
         case .healthy:
             if isRollDue { return isQuiet ? takeRoll() : nil }
+            if rollAt == nil, let newBase { return isQuiet ? takeRebase(newBase) : nil }
             if queue.count > writtenCount { return takeBatches() }
             if isClosing, isQuiet { return takeClose() }
-            return retiring.isEmpty || !isQuiet ? nil : takeRetire()
+            return isRetiring && isQuiet ? takeRetire() : nil
         }
     }
 
@@ -222,7 +235,8 @@ final class LogWriterCore {
 
     /// Whether the WAL thread should look for work.
     var hasWriteWork: Bool {
-        queue.count > writtenCount || isRollDue || isFailing || isClosing || !retiring.isEmpty
+        queue.count > writtenCount || isRollDue || isFailing || isClosing || isRetiring
+            || newBase != nil
     }
 
     private var nextProbeTime: UInt64 {
@@ -235,7 +249,18 @@ final class LogWriterCore {
     /// Nothing but the caller uses the open segment.
     private var isQuiet: Bool { writing == nil && syncing == nil && zeroing == nil && !isExclusive }
 
-    private var isRollDue: Bool { writtenOffset >= settings.segmentBytesMax }
+    private var isRollDue: Bool {
+        writtenOffset >= settings.segmentBytesMax || rollAt == written
+    }
+
+    /// The batches that may go into the open segment, or into one that takes its place, are the first so many
+    /// of the queue.
+    private var countBeforeRoll: Int {
+        guard let rollAt else { return queue.count }
+        var count = queue.count
+        while count > 0, queue[count - 1].first >= rollAt { count -= 1 }
+        return count
+    }
 
     var facts: SyncSchedule.Facts {
         let oldest = queue.first?.appendedAt
@@ -257,7 +282,8 @@ final class LogWriterCore {
         var bytes = 0
         var taken = writtenCount
         let room = zeroing.map { Int($0.lowerBound - writtenOffset) } ?? Int.max
-        while taken < queue.count {
+        let available = countBeforeRoll
+        while taken < available {
             let size = queue[taken].count + LogFormat.lineBytesMax
             if bytes > 0 && bytes + size > Self.writeBytesMax { break }
             if bytes > 0 && writtenOffset + Int64(bytes) >= settings.segmentBytesMax { break }
@@ -327,6 +353,8 @@ final class LogWriterCore {
     private func takeHeal() -> LogJob {
         isExclusive = true
         let opening = nextOpening(at: durable, with: queue.first, heals: true)
+        // What belongs behind a roll stays queued, unless the roll is made right here.
+        let count = rollAt == durable ? queue.count : countBeforeRoll
         var next = manifest
         next.durable = durable
         next.endSegment(segment.name, atByte: durableOffset)
@@ -334,7 +362,7 @@ final class LogWriterCore {
         return .heal(
             HealJob(
                 old: segment, oldDurableOffset: isSealed ? nil : durableOffset, opening: opening,
-                batches: queue.copy(0..<queue.count), manifest: next, abandoned: abandoned))
+                batches: queue.copy(0..<count), manifest: next, abandoned: abandoned))
     }
 
     private func takeClose() -> LogJob {
@@ -356,6 +384,7 @@ final class LogWriterCore {
         case .zero(let job): finish(job)
         case .roll(let job): finish(job)
         case .heal(let job): finish(job)
+        case .rebase(let job): finish(job)
         case .retire(let job): finish(job)
         case .close(let job): finish(job)
         case .probe: return finishProbe()
@@ -478,7 +507,11 @@ final class LogWriterCore {
     }
 
     private func take(_ made: SegmentWriter, manifest next: Manifest) {
-        sealed.append(.init(name: segment.name, end: made.firstLSN, bytes: durableOffset))
+        sealed.append(
+            SealedSegment(
+                name: segment.name, sequence: segment.number, firstLSN: segment.firstLSN,
+                end: made.firstLSN, bytes: durableOffset, milliseconds: lastMilliseconds))
+        if let rollAt, made.firstLSN >= rollAt { self.rollAt = nil }
         segment = made
         manifest = next
         writtenOffset = made.offset
@@ -533,40 +566,161 @@ final class LogWriterCore {
 
     func beginClosing() { isClosing = true }
 
+    // MARK: Bases
+
+    /// Sees to it that a segment begins at the end of what is appended by now, which it returns: where a base
+    /// can take the place of all before.
+    func rollHere() -> LSN {
+        if segment.firstLSN != appended { rollAt = appended }
+        return appended
+    }
+
+    /// Puts `base`, whose file is durable in the folder, in force. It must stand for an LSN that `rollHere`
+    /// returned.
+    func install(_ base: LogBase) {
+        newBase = base
+        triedBaseSequence = base.sequence
+        baseOutcome = nil
+    }
+
+    /// How the last `install` ended, once.
+    func takeBaseOutcome() -> LogBaseOutcome? {
+        defer { baseOutcome = nil }
+        return baseOutcome
+    }
+
+    /// The number for the next base's name.
+    ///
+    /// Never one that was tried before: that file may still have to be removed.
+    var nextBaseSequence: UInt64 {
+        max(base?.sequence ?? 0, olderBase?.sequence ?? 0, triedBaseSequence) + 1
+    }
+
+    private func takeRebase(_ base: LogBase) -> LogJob {
+        precondition(
+            base.lsn <= durable && segment.firstLSN >= base.lsn
+                && !sealed.contains { $0.firstLSN < base.lsn && base.lsn < $0.end },
+            "a base at LSN \(base.lsn), where no segment begins")
+        isExclusive = true
+        let files = files(after: base)
+        return .rebase(
+            RebaseJob(
+                base: base, manifest: manifest(of: files), names: names(droppedBy: files)))
+    }
+
+    private func finish(_ job: RebaseJob) {
+        isExclusive = false
+        newBase = nil
+        if let error = job.error {
+            baseOutcome = .failed(job.base, error)
+            // Which manifest is in force is unknown: go on in a new segment under a manifest of its own,
+            // and only then drop the base.
+            abandoned.append(job.base.name)
+            fail(error, mayRetryInPlace: false)
+            return
+        }
+        take(files(after: job.base), manifest: job.manifest)
+        baseOutcome = .installed(job.base)
+    }
+
     // MARK: Retention
 
-    private var retiring: [String] = []
+    /// What the manifest lists besides the open segment.
+    private struct Files {
+        var base: LogBase?
+        var olderBase: LogBase?
+        var superseded: ArraySlice<SealedSegment>
+        var sealed: [SealedSegment]
+    }
 
-    /// Lets go of sealed segments that end at or before `lsn`, oldest first, as far as the retention
-    /// settings don't keep them.
-    func retire(upTo lsn: LSN) {
-        var kept: Int64 = 0
-        for entry in sealed where entry.end <= lsn { kept += entry.bytes }
-        for entry in sealed where entry.end <= lsn {
-            if kept <= settings.retainBytes { break }
-            kept -= entry.bytes
-            if !retiring.contains(entry.name) { retiring.append(entry.name) }
+    private func files(after newBase: LogBase?) -> Files {
+        var history = superseded
+        var inForce = sealed
+        if let newBase {
+            history += sealed.filter { $0.end <= newBase.lsn }
+            inForce.removeAll { $0.end <= newBase.lsn }
         }
+        let retention = Retention(
+            bytesMax: settings.retainBytes, millisecondsMax: settings.retainMilliseconds)
+        let kept = retention.kept(history, now: world.clock.wallMilliseconds)
+        // Of the older bases one is of use: the oldest from which the kept segments lead on.
+        let older = [olderBase, newBase == nil ? nil : base].compactMap { $0 }.first { older in
+            kept.first.map { $0.firstLSN <= older.lsn } ?? false
+        }
+        return Files(
+            base: newBase ?? base, olderBase: older, superseded: kept, sealed: inForce)
+    }
+
+    private func manifest(of files: Files) -> Manifest {
+        var next = manifest
+        next.durable = durable
+        let old = Dictionary(manifest.lines.map { ($0.name, $0) }) { first, _ in first }
+        var lines: [Manifest.Line] = []
+        if let base = files.base { lines.append(old[base.name] ?? base.line) }
+        if let older = files.olderBase {
+            var line = older.line
+            line.type = .history
+            lines.append(line)
+        }
+        for segment in files.superseded {
+            var line =
+                old[segment.name]
+                ?? Manifest.Line(
+                    name: segment.name, sequence: segment.sequence, type: .history,
+                    firstLSN: segment.firstLSN)
+            line.type = .history
+            lines.append(line)
+        }
+        let gone = Set(manifest.lines.map(\.name)).subtracting(files.sealed.map(\.name))
+            .subtracting([segment.name])
+        lines += manifest.lines.filter { $0.type == .incremental && !gone.contains($0.name) }
+        next.lines = lines
+        return next
+    }
+
+    /// The files that are listed now and not any more by `files`.
+    private func names(droppedBy files: Files) -> [String] {
+        var kept = Set(files.superseded.map(\.name) + files.sealed.map(\.name))
+        kept.insert(segment.name)
+        if let base = files.base { kept.insert(base.name) }
+        if let older = files.olderBase { kept.insert(older.name) }
+        return manifest.lines.map(\.name).filter { !kept.contains($0) }
+    }
+
+    private func take(_ files: Files, manifest next: Manifest) {
+        base = files.base
+        olderBase = files.olderBase
+        superseded = Array(files.superseded)
+        sealed = files.sealed
+        manifest = next
+    }
+
+    private var isRetiring = false
+
+    /// Lets go of superseded segments that the retention settings no longer keep; now and then.
+    func retire() {
+        isRetiring = !names(droppedBy: files(after: nil)).isEmpty
     }
 
     private func takeRetire() -> LogJob {
         isExclusive = true
-        var next = manifest
-        next.durable = durable
-        next.lines.removeAll { retiring.contains($0.name) }
-        return .retire(RetireJob(manifest: next, names: retiring))
+        let files = files(after: nil)
+        return .retire(
+            RetireJob(manifest: manifest(of: files), names: names(droppedBy: files)))
     }
 
     private func finish(_ job: RetireJob) {
         isExclusive = false
-        retiring = []
+        isRetiring = false
         if let error = job.error {
             // Which manifest is in force is unknown: go on in a new segment under a manifest of its own.
             fail(error, mayRetryInPlace: false)
             return
         }
+        let dropped = Set(job.names)
+        superseded.removeAll { dropped.contains($0.name) }
+        if let older = olderBase, dropped.contains(older.name) { olderBase = nil }
         manifest = job.manifest
-        sealed.removeAll { job.names.contains($0.name) }
     }
 
     // MARK: Figures
@@ -585,8 +739,10 @@ final class LogWriterCore {
         report.isFailing = isFailing
         report.lastError = lastError
         report.growthAllowed = world.reserve.growthAllowed
-        report.currentBytes = sealed.reduce(baseBytes + writtenOffset) { $0 + $1.bytes }
-        report.baseBytes = baseBytes
+        report.baseBytes = base?.bytes ?? 0
+        report.currentBytes = sealed.reduce(report.baseBytes + writtenOffset) { $0 + $1.bytes }
+        report.retainedBytes = superseded.reduce(0) { $0 + $1.bytes }
+        report.firstLSN = superseded.first?.firstLSN ?? sealed.first?.firstLSN ?? segment.firstLSN
         report.segment = segment.number
         report.segmentCount = sealed.count + 1
         report.figures = figures

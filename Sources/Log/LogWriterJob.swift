@@ -11,6 +11,7 @@ enum LogJob {
     case zero(ZeroJob)
     case roll(RollJob)
     case heal(HealJob)
+    case rebase(RebaseJob)
     case retire(RetireJob)
     case close(CloseJob)
     case probe(ProbeJob)
@@ -22,6 +23,7 @@ enum LogJob {
         case .zero(let job): job.run(world)
         case .roll(let job): job.run(world)
         case .heal(let job): job.run(world)
+        case .rebase(let job): job.run(world)
         case .retire(let job): job.run(world)
         case .close(let job): job.run(world)
         case .probe(let job): job.run(world)
@@ -71,6 +73,13 @@ struct LogWorld: Sendable {
     let reserve: DiskReserve
 
     func now() -> UInt64 { clock.monotonicNanoseconds }
+
+    /// Removes files that no manifest names any more. One that stays is only litter.
+    func remove(_ names: [String]) {
+        for name in names {
+            do throws(SystemError) { try fileSystem.remove(folder.path(of: name)) } catch {}
+        }
+    }
 
     /// Runs `body`; if the disk is full gives the reserve back to it and tries once more.
     func withReserve(_ body: () throws(SystemError) -> Void) throws(SystemError) {
@@ -256,11 +265,7 @@ final class HealJob {
             } catch {}
         }
         old.close()
-        for name in abandoned {
-            do throws(SystemError) {
-                try world.fileSystem.remove(world.folder.path(of: name))
-            } catch {}
-        }
+        world.remove(abandoned)
     }
 
     private func attempt(_ world: LogWorld) throws(SystemError) {
@@ -275,6 +280,32 @@ final class HealJob {
             throw error
         }
         segment = made
+    }
+}
+
+/// Puts a base in force, then removes the files that it supersedes for good.
+final class RebaseJob {
+    let base: LogBase
+    var manifest: Manifest
+    let names: [String]
+    private(set) var error: SystemError?
+
+    init(base: LogBase, manifest: Manifest, names: [String]) {
+        self.base = base
+        self.manifest = manifest
+        self.names = names
+    }
+
+    func run(_ world: LogWorld) {
+        do throws(SystemError) {
+            try world.withReserve { () throws(SystemError) in
+                try manifest.swap(into: world.folder, on: world.fileSystem)
+            }
+        } catch {
+            self.error = error
+            return
+        }
+        world.remove(names)
     }
 }
 
@@ -296,12 +327,7 @@ final class RetireJob {
             self.error = error
             return
         }
-        for name in names {
-            // A file that stays is only litter: the manifest doesn't name it any more.
-            do throws(SystemError) {
-                try world.fileSystem.remove(world.folder.path(of: name))
-            } catch {}
-        }
+        world.remove(names)
     }
 }
 

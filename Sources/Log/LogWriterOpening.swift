@@ -34,13 +34,6 @@ extension LogWorld {
 
 /// Where a log writer goes on.
 struct LogWriterStart {
-    /// A segment that was sealed before.
-    struct Sealed {
-        var name: String
-        var end: LSN
-        var bytes: Int64
-    }
-
     /// Open, exact and durable.
     var segment: SegmentWriter
     /// In force.
@@ -50,8 +43,11 @@ struct LogWriterStart {
     var milliseconds: Int64
     /// The database selected at the end of the stream.
     var database: Int
-    var sealed: [Sealed]
-    var baseBytes: Int64
+    /// Segments in force, and such as the base has superseded.
+    var sealed: [SealedSegment]
+    var superseded: [SealedSegment] = []
+    var base: LogBase?
+    var olderBase: LogBase?
 
     /// Does the I/O of opening.
     init(_ log: RecoveredLog, _ world: LogWorld) throws(SystemError) {
@@ -65,20 +61,61 @@ struct LogWriterStart {
         nextNumber = log.nextSegment
         milliseconds = log.lastMilliseconds
         database = log.database
-        let baseName = log.manifest.base?.name
-        sealed = log.files.filter { $0.name != baseName }.map {
-            Sealed(name: $0.name, end: $0.endLSN, bytes: $0.bytes)
+        sealed = []
+        for file in log.files {
+            guard let line = log.manifest.lines.first(where: { $0.name == file.name }) else {
+                continue
+            }
+            if line.type == .base {
+                base = LogBase(
+                    name: file.name, sequence: line.sequence, lsn: file.endLSN, bytes: file.bytes)
+            } else {
+                sealed.append(
+                    SealedSegment(
+                        name: file.name, sequence: line.sequence, firstLSN: file.firstLSN,
+                        end: file.endLSN, bytes: file.bytes, milliseconds: file.lastMilliseconds))
+            }
         }
-        baseBytes = log.files.first { $0.name == baseName }?.bytes ?? 0
         let opening = SegmentWriter.Opening(
             number: nextNumber, name: folder.segmentName(nextNumber), firstLSN: log.end,
             history: log.history, milliseconds: log.lastMilliseconds, database: log.database)
         nextNumber += 1
         segment = try LogJob.fill(opening, with: [], world)
         manifest.durable = log.end
+        try findSuperseded(world, before: sealed.first?.firstLSN ?? log.end)
         manifest.addSegment(opening)
         try manifest.swap(into: folder, on: world.fileSystem)
         Self.removeUnlistedHealing(manifest, world)
+    }
+
+    /// Looks for the segments and the base that the manifest keeps from before its base. What isn't there any
+    /// more is left out.
+    private mutating func findSuperseded(_ world: LogWorld, before end: LSN) throws(SystemError) {
+        var end = end
+        var gone: Set<String> = []
+        for line in manifest.lines.reversed() where line.type == .history {
+            let path = world.folder.path(of: line.name)
+            guard let lsn = line.firstLSN, try world.fileSystem.kind(of: path) == .file else {
+                gone.insert(line.name)
+                continue
+            }
+            let file = try world.fileSystem.open(path, .read)
+            defer { file.close() }
+            let size = try file.size()
+            let bytes = line.bytes ?? size
+            if world.folder.isBase(line.name) {
+                olderBase = LogBase(
+                    name: line.name, sequence: line.sequence, lsn: lsn, bytes: bytes)
+            } else {
+                // Its age is not known without reading it: it counts from this start.
+                superseded.insert(
+                    SealedSegment(
+                        name: line.name, sequence: line.sequence, firstLSN: lsn, end: end,
+                        bytes: bytes, milliseconds: world.clock.wallMilliseconds), at: 0)
+                end = lsn
+            }
+        }
+        manifest.lines.removeAll { gone.contains($0.name) }
     }
 
     /// Attempts at healing that a crash interrupted hold nothing that was acknowledged.

@@ -33,6 +33,10 @@ public struct LogWriterReport: Sendable {
     public var currentBytes: Int64 = 0
     /// `aof_base_size`.
     public var baseBytes: Int64 = 0
+    /// Superseded segments that are kept.
+    public var retainedBytes: Int64 = 0
+    /// Where the oldest segment on disk begins.
+    public var firstLSN = LSN.zero
     public var segment: UInt64 = 0
     public var segmentCount = 0
     public var figures = LogWriterFigures()

@@ -12,8 +12,10 @@ public struct LogWriterSettings: Sendable {
     public var unsyncedMillisecondsMax = 1_000
     /// `wal-reserve`; at most a tenth of what is free at start is kept.
     public var reserveBytes: Int64 = 64 << 20
-    /// `wal-retain-size`: retired segments stay while all of them together are no larger.
+    /// `wal-retain-size`: segments before the base stay while all of them together are no larger.
     public var retainBytes: Int64 = 0
+    /// `wal-retain-time`: they stay no longer than this; 0 for any time.
+    public var retainMilliseconds: Int64 = 0
 
     public init() {}
 

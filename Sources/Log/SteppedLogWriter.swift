@@ -78,6 +78,10 @@ public final class SteppedLogWriter {
         set { core.settings = newValue }
     }
     public func syncNow() { core.requestSync() }
-    public func retire(upTo lsn: LSN) { core.retire(upTo: lsn) }
+    public func retire() { core.retire() }
+    public func rollHere() -> LSN { core.rollHere() }
+    public func install(_ base: LogBase) { core.install(base) }
+    public func takeBaseOutcome() -> LogBaseOutcome? { core.takeBaseOutcome() }
+    public var nextBaseSequence: UInt64 { core.nextBaseSequence }
     public func report() -> LogWriterReport { core.report(now: world.now()) }
 }

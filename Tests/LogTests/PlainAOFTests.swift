@@ -147,24 +147,6 @@ struct PlainAOFTests {
         }
     }
 
-    // As redis-server 7.0 writes it: header, auxiliary fields, end of file, checksum.
-    private var emptySnapshot: [UInt8] {
-        var bytes = text("REDIS0010")
-        for (key, value) in [
-            ("redis-ver", text("\u{6}7.0.15")), ("redis-bits", [0xc0, 0x40]),
-            ("ctime", [0xc2, 1, 2, 3, 4]), ("used-mem", [0xc1, 1, 2]), ("aof-base", [0xc0, 1]),
-            ("long", [0x40, 70] + [UInt8](repeating: 65, count: 70)),
-        ] {
-            bytes += [0xfa, UInt8(key.utf8.count)] + text(key) + value
-        }
-        bytes.append(0xff)
-        let crc = bytes.withSlice { CRC64.of($0) }
-        for shift in stride(from: 0, to: 64, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: crc >> UInt64(shift)))
-        }
-        return bytes
-    }
-
     @Test("an empty RDB base is accepted, with commands behind it; any other is refused by name")
     func snapshots() throws {
         let snapshot = emptySnapshot
@@ -256,3 +238,23 @@ struct PlainAOFTests {
         #expect(throws: LogReadError.self) { try recover(MemoryDisk(contents)) }
     }
 }
+
+/// As redis-server 7.0 writes it: header, auxiliary fields, end of file, checksum.
+var emptySnapshot: [UInt8] {
+    var bytes = utf8("REDIS0010")
+    for (key, value) in [
+        ("redis-ver", utf8("\u{6}7.0.15")), ("redis-bits", [0xc0, 0x40]),
+        ("ctime", [0xc2, 1, 2, 3, 4]), ("used-mem", [0xc1, 1, 2]), ("aof-base", [0xc0, 1]),
+        ("long", [0x40, 70] + [UInt8](repeating: 65, count: 70)),
+    ] {
+        bytes += [0xfa, UInt8(key.utf8.count)] + utf8(key) + value
+    }
+    bytes.append(0xff)
+    let crc = bytes.withSlice { CRC64.of($0) }
+    for shift in stride(from: 0, to: 64, by: 8) {
+        bytes.append(UInt8(truncatingIfNeeded: crc >> UInt64(shift)))
+    }
+    return bytes
+}
+
+private func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }

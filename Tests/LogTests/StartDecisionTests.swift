@@ -26,7 +26,7 @@ struct StartDecisionTests {
                     decision == (facts.unlistedData == nil ? .load : .refuseUnlisted("x")),
                     "\(facts)")
             } else if facts.hasDump && !facts.mayStartEmpty {
-                #expect(decision == .refuseDump, "\(facts)")
+                #expect(decision == .importDump, "\(facts)")
             } else {
                 #expect(decision == .fresh, "\(facts)")
             }
@@ -74,7 +74,7 @@ struct StartDecisionTests {
         #expect(try start(other, folders: [testFolder.path]).0.log.isFresh)
     }
 
-    @Test("a dump.rdb beside an empty log is refused by name, and nothing is made")
+    @Test("who can't load a dump.rdb refuses one beside an empty log by name, and makes nothing")
     func dump() throws {
         let files = ["/d/dump.rdb": Array("REDIS0011".utf8)]
         #expect(throws: LogReadError.strayDump(path: "/d/dump.rdb")) { try start(files) }

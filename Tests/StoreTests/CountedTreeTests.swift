@@ -50,8 +50,8 @@ struct CountedTreeTests {
         var model: [Pair] = []
         var epochs = EpochClock()
         var random: PRNG
-        /// Released elements: each must be released once.
-        var frozen: (tree: CountedTree<Element>, model: [Pair])?
+        /// What a snapshot sees.
+        var frozen: (tree: CountedTree<Element>, model: [Pair], epoch: UInt32)?
 
         init(seed: UInt64) { random = PRNG(seed: seed) }
 
@@ -131,12 +131,11 @@ struct CountedTreeTests {
             if let old = frozen {
                 #expect(Self.content(old.tree) == old.model)
                 frozen = nil
-                epochs.thaw()
+                epochs.thaw(old.epoch)
                 epochs.freeSome(.max)
                 #expect(epochs.retiredCount == 0)
             } else {
-                frozen = (tree, model)
-                epochs.freeze()
+                frozen = (tree, model, epochs.freeze())
             }
         }
     }

@@ -46,6 +46,8 @@ missing_packages() {
     command -v pkg-config >/dev/null || echo pkg-config
     pkg-config --exists jemalloc 2>/dev/null || echo libjemalloc-dev
     pkg-config --exists libisal 2>/dev/null || echo libisal-dev
+    pkg-config --exists liblz4 2>/dev/null || echo liblz4-dev
+    pkg-config --exists liblzf 2>/dev/null || echo liblzf-dev
     if [ "$1" = test ]; then
         command -v redis-server >/dev/null || echo redis-server
         command -v redis-cli >/dev/null && command -v redis-check-aof >/dev/null || echo redis-tools

@@ -15,6 +15,7 @@ struct Tally {
     var tornTails = 0
     var heals = 0
     var rolls = 0
+    var rewrites = 0
 }
 
 /// A promise that the log didn't keep.
@@ -51,6 +52,16 @@ struct History {
     /// The least that must survive another power cut before a recovery has succeeded.
     private var durableFloor = 0
     private var isFirst = true
+    /// The base that is being made in this life.
+    private var rewrite = Rewrite.none
+
+    private enum Rewrite {
+        case none
+        /// To be written, for this LSN.
+        case due(LSN)
+        /// The writer has been asked to put it in force.
+        case installing
+    }
 
     init(seed: UInt64, say: ((String) -> Void)?) {
         random = PRNG(seed: seed)
@@ -77,6 +88,8 @@ struct History {
         settings.unsyncedBytesMax = [500, 5_000, 1 << 20][random.below(3)]
         settings.unsyncedMillisecondsMax = [10, 1_000][random.below(2)]
         settings.reserveBytes = random.oneIn(4) ? 10_000 : 0
+        settings.retainBytes = Int64([0, 0, 700, 5_000, 1 << 20][random.below(5)])
+        settings.retainMilliseconds = random.oneIn(3) ? Int64(random.below(2_000)) : 0
     }
 
     // MARK: A life
@@ -98,7 +111,8 @@ struct History {
         }
         if mustOpen && !random.oneIn(6) { drawDisaster() }
         let pageDrops = disk.pageDrops
-        work(writer, from: log)
+        rewrite = .none
+        work(writer, from: log, &tally)
         let report = writer.report()
         tally.heals += report.figures.heals
         tally.rolls += report.figures.segmentsMade
@@ -142,11 +156,14 @@ struct History {
         }
     }
 
-    private mutating func work(_ writer: SteppedLogWriter, from log: RecoveredLog) {
+    private mutating func work(
+        _ writer: SteppedLogWriter, from log: RecoveredLog, _ tally: inout Tally
+    ) {
         var buffer = LogBuffer(start: log.end, database: log.database)
         for _ in 0..<random.within(1...60) {
             if disk.isOff { return }
-            switch random.below(12) {
+            switch random.below(13) {
+            case 12: goOnRewriting(writer, &tally)
             case 0...3:
                 if writer.shouldHoldWriters { continue }
                 fill(&buffer)
@@ -169,6 +186,47 @@ struct History {
             default: meddle(writer)
             }
         }
+    }
+
+    /// One step of a rewrite: the roll, the base's file, the switch.
+    private mutating func goOnRewriting(_ writer: SteppedLogWriter, _ tally: inout Tally) {
+        switch rewrite {
+        case .none:
+            if random.oneIn(4) { return writer.retire() }
+            rewrite = .due(writer.rollHere())
+        case .due(let lsn):
+            let name = folder.baseName(writer.nextBaseSequence)
+            let content = Self.baseMagic + stream[..<Int(lsn.value)]
+            do {
+                try write(content, to: name)
+                say?("base \(name) for LSN \(lsn)")
+                writer.install(
+                    LogBase(
+                        name: name, sequence: writer.nextBaseSequence, lsn: lsn,
+                        bytes: Int64(content.count)))
+                rewrite = .installing
+            } catch {
+                rewrite = .none
+            }
+        case .installing:
+            guard let outcome = writer.takeBaseOutcome() else { return }
+            if case .installed = outcome { tally.rewrites += 1 }
+            rewrite = .none
+        }
+    }
+
+    /// What stands for an RDB header here; the stream up to the base's LSN follows.
+    private static let baseMagic = Array("REDIS0011".utf8)
+
+    /// As a snapshot writer does it: nothing has the name before it is whole and durable.
+    private func write(_ content: [UInt8], to name: String) throws {
+        let temporary = folder.path(of: "temp-" + name)
+        let file = try disk.open(temporary, .createOrTruncate)
+        defer { file.close() }
+        try content.withSlice { try file.writeAll($0, at: 0) }
+        try file.sync()
+        try disk.rename(temporary, to: folder.path(of: name))
+        try disk.syncFolder(folder.path)
     }
 
     private mutating func passTime() {
@@ -317,10 +375,23 @@ struct History {
             next = batch.firstLSN.advanced(by: batch.records.count)
             milliseconds = batch.milliseconds
         }
+        func load(_ snapshot: LogSnapshot) throws -> Int64? {
+            guard let lsn = snapshot.lsn, next == .zero else {
+                throw BrokenInvariant(description: "I2: a base without LSN, or not the first file")
+            }
+            var content = ByteBuffer()
+            let size = Self.baseMagic.count + Int(lsn.value)
+            guard try snapshot.file.readAll(at: 0, count: size, into: &content) == size else {
+                throw RecordFault(offset: content.count, reason: "the base is cut off")
+            }
+            bytes = content.slice.dropFirst(Self.baseMagic.count).copyToArray()
+            next = lsn
+            return Int64(size)
+        }
         let log =
             inspects
-            ? try LogReader.inspect(recovery, on: disk, apply: take)
-            : try LogReader.recover(recovery, on: disk, apply: take)
+            ? try LogReader.inspect(recovery, on: disk, apply: take, snapshot: load)
+            : try LogReader.recover(recovery, on: disk, apply: take, snapshot: load)
         return (log, bytes)
     }
 

@@ -60,7 +60,7 @@ let milliseconds = max(1, (clock.monotonicNanoseconds - startedAt) / 1_000_000)
 say(
     "\(tally.powerCuts) power cuts, \(tally.kills) kills, \(tally.cleanStops) clean stops, "
         + "\(tally.cutRecoveries) cuts inside a recovery, \(tally.tornTails) torn tails, "
-        + "\(tally.heals) healings, \(tally.rolls) segments, "
+        + "\(tally.heals) healings, \(tally.rolls) segments, \(tally.rewrites) rewrites, "
         + "\(UInt64(tally.states) * 1_000 / milliseconds) states/s")
 say("\(tally.states) passed, \(failed) failed")
 exit(failed == 0 ? 0 : 1)

@@ -160,6 +160,7 @@ extension BitmapCommands {
                 results.append(result)
             }
         }
+        context.notify(.string, "setbit", key)
         for result in results { reply(&context, result) }
     }
 

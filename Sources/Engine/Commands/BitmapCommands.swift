@@ -37,6 +37,7 @@ public enum BitmapCommands {
                 let byte = string[count - 1]
                 string[count - 1] = value == 1 ? byte | mask : byte & ~mask
             }
+            context.notify(.string, "setbit", key)
         }
         context.reply.integer(before ? 1 : 0)
     }
@@ -149,6 +150,7 @@ public enum BitmapCommands {
         guard count > 0 else {
             if context.lookupForWrite(target) != nil {
                 context.keyspace.remove(target, context.database)
+                context.notify(.generic, "del", target)
             }
             return
         }
@@ -167,6 +169,7 @@ public enum BitmapCommands {
                 }
             }
         }
+        context.notify(.string, "set", target)
     }
 
     // MARK: Table

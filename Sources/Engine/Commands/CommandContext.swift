@@ -17,6 +17,15 @@ public struct CommandContext: ~Copyable {
         didSet { keyspace.keepsAccess = limits.countsAccesses }
     }
     public var statistics = EngineStatistics()
+    public var keyEvents = KeyEventQueue()
+    public var changedKeys = ChangedKeys()
+    /// Somebody waits for events or changes: each command is followed by a look at what to tell.
+    public private(set) var isListenedTo = false
+
+    mutating func updateListening() {
+        isListenedTo = changedKeys.isOn || !keyEvents.wanted.isEmpty
+    }
+
     public var random: PRNG
 
     // MARK: The call
@@ -66,6 +75,7 @@ public struct CommandContext: ~Copyable {
     public mutating func lookup(_ key: HashedKey) -> Entry? {
         guard let entry = live(key, database) else {
             statistics.keyspaceMisses &+= 1
+            notify(.miss, "keymiss", key)
             return nil
         }
         statistics.keyspaceHits &+= 1
@@ -76,6 +86,18 @@ public struct CommandContext: ~Copyable {
     /// As `lookup`, for a command that looks at the key and not at its value: not an access.
     @inline(__always)
     public mutating func lookupUntouched(_ key: HashedKey) -> Entry? {
+        guard let entry = live(key, database) else {
+            statistics.keyspaceMisses &+= 1
+            notify(.miss, "keymiss", key)
+            return nil
+        }
+        statistics.keyspaceHits &+= 1
+        return entry
+    }
+
+    /// As `lookupUntouched`, for OBJECT and its like, which tell nobody of a miss.
+    @inline(__always)
+    public mutating func lookupSilently(_ key: HashedKey) -> Entry? {
         guard let entry = live(key, database) else {
             statistics.keyspaceMisses &+= 1
             return nil
@@ -99,6 +121,12 @@ public struct CommandContext: ~Copyable {
         return entry
     }
 
+    /// For a command that overwrites a key unseen: if it has expired, those who listen hear of that first.
+    @inline(__always)
+    mutating func deleteIfExpired(_ key: HashedKey) {
+        if _slowPath(isListenedTo) { _ = live(key, database) }
+    }
+
     /// Notes the access in what OBJECT IDLETIME and FREQ show, unless the client asked for no touching.
     @inline(__always)
     public func touch(_ entry: Entry) {
@@ -111,6 +139,8 @@ public struct CommandContext: ~Copyable {
     mutating func expire(_ key: HashedKey, _ database: Int) {
         let before = keyspace.version
         logDeletion(of: key.bytes, database, lazily: limits.expiresLazily)
+        notify(.expired, "expired", key.bytes, in: database)
+        noteUnattributedChange(key)
         keyspace.remove(key, database)
         versionBefore &+= keyspace.version &- before
         statistics.expiredKeys &+= 1

@@ -22,6 +22,7 @@ public enum DatabaseCommands {
         let isAsync = count == 2 && context.arguments[1].equalsIgnoringCase("async")
         guard count == 1 || isSync || isAsync else { throw .syntax }
         for database in databases { context.keyspace.removeAll(database) }
+        context.noteFlush()
         if isSync { context.keyspace.freeRetired(limit: .max) }
         // Whoever reads the log shall be empty afterwards as well, whatever it held.
         context.logVerbatim()

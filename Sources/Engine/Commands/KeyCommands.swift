@@ -14,6 +14,7 @@ public enum KeyCommands {
             let key = context.key(at: index)
             guard context.live(key, context.database) != nil else { continue }
             context.keyspace.remove(key, context.database)
+            context.notify(.generic, "del", key)
             removed += 1
         }
         context.reply.integer(removed)
@@ -63,8 +64,13 @@ public enum KeyCommands {
         guard let entry = context.live(source, database) else { throw .noSuchKey }
         context.touch(entry)
         if source.bytes == target.bytes { return false }
-        if context.live(target, database) != nil, onlyIfAbsent { return false }
+        let replaces = context.live(target, database) != nil
+        if replaces, onlyIfAbsent { return false }
         context.keyspace.move(source, database, to: target, database)
+        // What stood there counts as deleted before.
+        if replaces { context.notify(.new, "new", target) }
+        context.notify(.generic, "rename_from", source)
+        context.notify(.generic, "rename_to", target)
         return true
     }
 
@@ -78,6 +84,8 @@ public enum KeyCommands {
             return
         }
         context.keyspace.move(key, context.database, to: key, target)
+        context.notify(.generic, "move_from", key)
+        context.notify(.generic, "move_to", key.bytes, in: target)
         context.reply.integer(1)
     }
 
@@ -101,13 +109,18 @@ public enum KeyCommands {
             index += 1
         }
         if targetDatabase == context.database, source.bytes == target.bytes { throw .sameObject }
-        guard context.lookup(source) != nil,
-            context.live(target, targetDatabase) == nil || replaces
-        else {
+        guard context.lookup(source) != nil else {
+            context.reply.integer(0)
+            return
+        }
+        let isThere = context.live(target, targetDatabase) != nil
+        guard replaces || !isThere else {
             context.reply.integer(0)
             return
         }
         context.keyspace.copy(source, context.database, to: target, targetDatabase)
+        if isThere { context.notify(.new, "new", target.bytes, in: targetDatabase) }
+        context.notify(.generic, "copy_to", target.bytes, in: targetDatabase)
         context.reply.integer(1)
     }
 
@@ -162,10 +175,12 @@ public enum KeyCommands {
         if deadline <= context.now, !context.isReplaying {
             context.logInstead(context.limits.expiresLazily ? "UNLINK" : "DEL", key.bytes)
             context.keyspace.remove(key, context.database)
+            context.notify(.generic, "del", key)
             return
         }
         logDeadline(&context, key.bytes, deadline)
         context.keyspace.setDeadline(key, context.database, to: deadline)
+        context.notify(.generic, "expire", key)
     }
 
     /// "In ten seconds" would mean something else at replay, so the log gets the point in time. The options
@@ -234,6 +249,7 @@ public enum KeyCommands {
             return
         }
         context.keyspace.setDeadline(key, context.database, to: nil)
+        context.notify(.generic, "persist", key)
         context.reply.integer(1)
     }
 
@@ -396,7 +412,7 @@ public enum KeyCommands {
 
     @Sendable
     static func objectEncoding(_ context: inout CommandContext) throws(CommandError) {
-        guard let entry = context.lookupUntouched(context.key(at: 2)) else {
+        guard let entry = context.lookupSilently(context.key(at: 2)) else {
             return context.reply.null()
         }
         context.reply.bulk(entry.encoding.name)
@@ -407,7 +423,7 @@ public enum KeyCommands {
 
     @Sendable
     static func objectRefcount(_ context: inout CommandContext) throws(CommandError) {
-        guard let entry = context.lookupUntouched(context.key(at: 2)) else {
+        guard let entry = context.lookupSilently(context.key(at: 2)) else {
             return context.reply.null()
         }
         let isShared = entry.integer.map { $0 >= 0 && $0 < 10_000 } ?? false
@@ -416,7 +432,7 @@ public enum KeyCommands {
 
     @Sendable
     static func objectIdletime(_ context: inout CommandContext) throws(CommandError) {
-        guard let entry = context.lookupUntouched(context.key(at: 2)) else {
+        guard let entry = context.lookupSilently(context.key(at: 2)) else {
             return context.reply.null()
         }
         if context.limits.countsAccesses {
@@ -429,7 +445,7 @@ public enum KeyCommands {
 
     @Sendable
     static func objectFreq(_ context: inout CommandContext) throws(CommandError) {
-        guard let entry = context.lookupUntouched(context.key(at: 2)) else {
+        guard let entry = context.lookupSilently(context.key(at: 2)) else {
             return context.reply.null()
         }
         guard context.limits.countsAccesses else {

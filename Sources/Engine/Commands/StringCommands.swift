@@ -92,8 +92,10 @@ public enum StringCommands {
 
     private static func setAll(_ context: inout CommandContext) {
         forEachKey(&context, step: 2) { context, key, index in
+            context.deleteIfExpired(key)
             context.keyspace.setString(
                 key, context.database, to: context.arguments[index + 1], deadline: .clear)
+            context.notify(.string, "set", key)
         }
     }
 
@@ -132,7 +134,9 @@ public enum StringCommands {
         let key = context.key(at: 1)
         let value = context.arguments[2]
         if _fastPath(context.arguments.count == 3) {
+            context.deleteIfExpired(key)
             context.keyspace.setString(key, context.database, to: value, deadline: .clear)
+            context.notify(.string, "set", key)
             context.reply.ok()
             return
         }
@@ -154,6 +158,8 @@ public enum StringCommands {
         }
         if !options.returnsOld { context.reply.ok() }
         context.keyspace.setString(key, context.database, to: value, deadline: change)
+        context.notify(.string, "set", key)
+        if case .set = change { context.notify(.generic, "expire", key) }
         logSet(&context, key.bytes, value, options, change)
     }
 
@@ -184,6 +190,7 @@ public enum StringCommands {
         }
         context.keyspace.setString(
             key, context.database, to: context.arguments[2], deadline: .clear)
+        context.notify(.string, "set", key)
         context.reply.integer(1)
     }
 
@@ -203,7 +210,10 @@ public enum StringCommands {
         let deadline = try deadline(&context, at: 2, unit, command: command)
         let key = context.key(at: 1)
         let value = context.arguments[3]
+        context.deleteIfExpired(key)
         context.keyspace.setString(key, context.database, to: value, deadline: .set(deadline))
+        context.notify(.string, "set", key)
+        context.notify(.generic, "expire", key)
         context.logInsteadSet(key.bytes, value, deadline: deadline)
         context.reply.ok()
     }
@@ -216,6 +226,7 @@ public enum StringCommands {
         let value = context.arguments[2]
         try replyOld(&context, key)
         context.keyspace.setString(key, context.database, to: value, deadline: .clear)
+        context.notify(.string, "set", key)
         context.logInsteadSet(key.bytes, value, deadline: nil)
     }
 
@@ -224,6 +235,7 @@ public enum StringCommands {
         let key = context.key(at: 1)
         guard try replyOld(&context, key) else { return }
         context.keyspace.remove(key, context.database)
+        context.notify(.generic, "del", key)
         context.logInstead(context.limits.deletesLazily ? "UNLINK" : "DEL", key.bytes)
     }
 
@@ -240,9 +252,11 @@ public enum StringCommands {
             context.replyString(entry)
             if unit.isPoint, deadline <= context.now, !context.isReplaying {
                 context.keyspace.remove(key, context.database)
+                context.notify(.generic, "del", key)
                 context.logInstead(context.limits.expiresLazily ? "UNLINK" : "DEL", key.bytes)
             } else {
                 context.keyspace.setDeadline(key, context.database, to: deadline)
+                context.notify(.generic, "expire", key)
                 context.logInstead("PEXPIREAT", key.bytes, deadline)
             }
             return
@@ -250,6 +264,7 @@ public enum StringCommands {
         context.replyString(entry)
         if options.dropsDeadline, entry.hasDeadline {
             context.keyspace.setDeadline(key, context.database, to: nil)
+            context.notify(.generic, "persist", key)
             context.logInstead("PERSIST", key.bytes)
         }
     }
@@ -275,12 +290,14 @@ public enum StringCommands {
         let value = context.arguments[2]
         guard let old = try context.lookupStringForWrite(key) else {
             context.keyspace.setString(key, context.database, to: value, deadline: .clear)
+            context.notify(.string, "append", key)
             context.reply.integer(value.count)
             return
         }
         try context.checkStringLength(Int64(old.stringCount), plus: value.count)
         context.reply.integer(
             context.keyspace.appendString(key, context.database, over: old, value))
+        context.notify(.string, "append", key)
     }
 
     @Sendable
@@ -301,6 +318,7 @@ public enum StringCommands {
         ) { string in
             string.replace(at: start, with: value)
         }
+        context.notify(.string, "setrange", key)
         context.reply.integer(count)
     }
 
@@ -344,6 +362,7 @@ public enum StringCommands {
         let (sum, isOver) = value.addingReportingOverflow(amount)
         guard !isOver else { throw .overflow }
         context.keyspace.setInteger(key, context.database, over: old, to: sum, deadline: .keep)
+        context.notify(.string, "incrby", key)
         context.reply.integer(sum)
     }
 
@@ -368,6 +387,7 @@ public enum StringCommands {
         sum.withSlice { text in
             // What was added isn't logged but what came out: arithmetic may differ where the log is read.
             context.keyspace.setString(key, context.database, to: text, deadline: .keep)
+            context.notify(.string, "incrbyfloat", key)
             context.reply.bulk(text)
             context.logInstead("SET", words: [key.bytes, text, ByteSlice("KEEPTTL")])
         }

@@ -84,6 +84,7 @@ public struct Dispatcher: ~Copyable {
         do throws(CommandError) {
             try rows.call(row, &context)
             finishEffects(facts.flags)
+            if _slowPath(context.isListenedTo) { finishNotes(row) }
             return true
         } catch {
             assert(
@@ -91,8 +92,17 @@ public struct Dispatcher: ~Copyable {
                 "a refused command changed the keyspace")
             context.reply.buffer.truncate(to: replyStart)
             context.reply.error(error)
+            if _slowPath(context.isListenedTo) { finishNotes(row) }
             return false
         }
+    }
+
+    /// Completes what the front end tells others of the command.
+    @inline(never)
+    private mutating func finishNotes(_ row: Int) {
+        if context.isReplaying { return context.keyspace.forgetNewKeys() }
+        context.addNewKeys()
+        if context.changedKeys.isOn { context.collectChanges(of: table.spec(at: row)) }
     }
 
     @inline(__always)
@@ -128,11 +138,28 @@ public struct Dispatcher: ~Copyable {
             if undurable.isOn { undurable.note(mark, until: end) }
         }
         context.keyspace.forgetTouched()
+        context.changedKeys.restart()
     }
 
     /// Whether the keyspace has to record changed keys: somebody watches, or replies are gated by key.
     public mutating func updateRecording() {
-        context.keyspace.recordsTouched = undurable.isOn || !watches.isEmpty
+        let tracks = context.changedKeys.isOn
+        context.keyspace.recordsTouched = undurable.isOn || !watches.isEmpty || tracks
+        context.keyspace.recordsHashes = tracks
+    }
+
+    /// Whether to note which keys change, for clients that cache values.
+    public mutating func setTracking(_ isOn: Bool) {
+        context.changedKeys.isOn = isOn
+        context.updateListening()
+        updateRecording()
+    }
+
+    /// Which events somebody may hear of.
+    public mutating func setWantedEvents(_ kinds: KeyEventKinds) {
+        context.keyEvents.wanted = kinds
+        context.keyspace.recordsNewKeys = kinds.contains(.new)
+        context.updateListening()
     }
 
     // MARK: The reply gate

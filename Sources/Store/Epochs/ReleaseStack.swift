@@ -13,7 +13,11 @@ struct ReleaseStack {
         case blob
         /// A listpack or intset with its header.
         case packed
-
+        /// The root of a `MemberTable`.
+        case memberTable
+        /// A page of one without values, and of one with values.
+        case memberPage
+        case fieldPage
         /// The root of a stream.
         case stream
         /// A node of a stream's tree of macro nodes, of its tree of groups, or of a group's tree of consumers.
@@ -31,8 +35,9 @@ struct ReleaseStack {
             switch encoding {
             case .int, .embstr, .raw: self = .blob
             case .listpack, .intset: self = .packed
+            case .hashtable: self = .memberTable
             case .stream: self = .stream
-            case .hashtable, .quicklist, .skiplist:
+            case .quicklist, .skiplist:
                 preconditionFailure("no structure for encoding \(encoding)")
             }
         }
@@ -70,6 +75,14 @@ struct ReleaseStack {
                 unsafe epochs.release(part.block, bornIn: Blob(part.block).epoch)
             case .packed:
                 unsafe epochs.release(part.block, bornIn: PackedBlock(part.block).epoch)
+            case .memberTable:
+                let table = unsafe MemberTable(part.block)
+                let kind = table.hasValues ? Kind.fieldPage : .memberPage
+                unsafe table.releaseRoot(&epochs) { unsafe push($0, kind) }
+            case .memberPage:
+                unsafe MemberTable.releasePage(part.block, hasValues: false, &epochs)
+            case .fieldPage:
+                unsafe MemberTable.releasePage(part.block, hasValues: true, &epochs)
             case .stream, .streamNodes, .streamGroups, .streamConsumers, .streamGroup,
                 .pendingItems, .pendingNames:
                 unsafe StreamValue.dismantle(part.block, part.kind, &self, &epochs)

@@ -46,8 +46,9 @@ extension Entry {
     private var structureBytes: Int {
         switch encoding {
         case .int, .embstr, .raw, .listpack, .intset: 0
+        case .hashtable: root(MemberTable.self).memoryBytes
         case .stream: root(StreamValue.self).memoryBytes
-        case .hashtable, .quicklist, .skiplist:
+        case .quicklist, .skiplist:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -202,7 +203,10 @@ extension Keyspace {
         case .stream:
             let twin = entry.root(StreamValue.self).copied(epoch: epochs.current)
             return unsafe UInt64(UInt(bitPattern: twin.raw))
-        case .hashtable, .quicklist, .skiplist:
+        case .hashtable:
+            return unsafe UInt64(
+                UInt(bitPattern: entry.root(MemberTable.self).copy(epochs.current).raw))
+        case .quicklist, .skiplist:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }

@@ -7,7 +7,11 @@ public struct FrozenView: ~Copyable, Sendable {
     /// Tables don't copy, dictionaries do; a box stands between.
     private final class Box: Sendable {
         let table: Table.FrozenTable
-        init(_ table: consuming Table.FrozenTable) { self.table = table }
+        let deadlineCount: Int
+        init(_ table: consuming Table.FrozenTable, deadlineCount: Int) {
+            self.table = table
+            self.deadlineCount = deadlineCount
+        }
     }
 
     /// The epoch that the view shows: what ends it, given to `Keyspace.thaw`.
@@ -15,14 +19,19 @@ public struct FrozenView: ~Copyable, Sendable {
 
     init(epoch: UInt32) { self.epoch = epoch }
 
-    mutating func add(_ database: Int, _ table: consuming Table.FrozenTable) {
-        tables[database] = Box(table)
+    mutating func add(
+        _ database: Int, _ table: consuming Table.FrozenTable, deadlineCount: Int
+    ) {
+        tables[database] = Box(table, deadlineCount: deadlineCount)
     }
 
     /// The databases that hold keys, in order.
     public var databases: [Int] { tables.keys.sorted() }
 
     public func count(_ database: Int) -> Int { tables[database]?.table.count ?? 0 }
+
+    /// How many of a database's keys have a deadline.
+    public func deadlineCount(_ database: Int) -> Int { tables[database]?.deadlineCount ?? 0 }
 
     /// Calls `body` with every entry of a database.
     public func forEach<E: Error>(_ database: Int, _ body: (Entry) throws(E) -> Void) throws(E) {

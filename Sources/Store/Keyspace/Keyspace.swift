@@ -41,6 +41,21 @@ public struct Keyspace: ~Copyable {
     /// A database was emptied or exchanged since then: any key may have changed, and of those only the
     /// watched ones are in `touched`.
     public private(set) var hasTouchedAll = false
+    /// While set, the hash of every changed key is appended to `touchedHashes`, whatever its database.
+    public var recordsHashes = false
+    public private(set) var touchedHashes: [UInt64] = []
+    /// While set, `newKeys` lists the keys that came into being.
+    public var recordsNewKeys = false
+    public private(set) var newKeys: [NewKey] = []
+    private var newKeyBytes = ByteBuffer()
+
+    /// A key that wasn't there before.
+    public struct NewKey {
+        public let database: Int
+        fileprivate let start: Int
+        fileprivate let count: Int
+    }
+
     /// Marks that somebody watches: what emptying and exchanging databases looks for. The caller keeps it
     /// current while `recordsTouched` is set.
     public var watchedMarks: [UInt64] = []
@@ -100,11 +115,29 @@ public struct Keyspace: ~Copyable {
         version &+= 1
         if _slowPath(recordsTouched) {
             touched.append(Self.touchMark(hash, database: database))
+            if recordsHashes { touchedHashes.append(hash) }
         }
+    }
+
+    /// Valid until new keys are forgotten or another one comes.
+    public func newKeyBytes(_ key: NewKey) -> ByteSlice {
+        newKeyBytes.slice.slice(key.start..<key.start + key.count)
+    }
+
+    public mutating func forgetNewKeys() {
+        if newKeys.isEmpty { return }
+        newKeys.removeAll(keepingCapacity: true)
+        newKeyBytes.removeAll()
+    }
+
+    private mutating func noteNew(_ key: ByteSlice, _ database: Int) {
+        newKeys.append(NewKey(database: database, start: newKeyBytes.count, count: key.count))
+        newKeyBytes.append(key)
     }
 
     public mutating func forgetTouched() {
         touched.removeAll(keepingCapacity: true)
+        touchedHashes.removeAll(keepingCapacity: true)
         hasTouchedAll = false
     }
 
@@ -419,6 +452,7 @@ public struct Keyspace: ~Copyable {
             }
             unsafe base[database].table.insert(key.hash, entry, &epochs, hasher)
             didChange(key.hash, database)
+            if _slowPath(recordsNewKeys) { noteNew(key.bytes, database) }
         }
     }
 
@@ -607,7 +641,9 @@ public struct Keyspace: ~Copyable {
         let base = unsafe databases
         var view = FrozenView(epoch: epochs.freeze())
         for index in 0..<databaseCount where unsafe base[index].table.count > 0 {
-            view.add(index, unsafe base[index].table.freeze())
+            view.add(
+                index, unsafe base[index].table.freeze(),
+                deadlineCount: unsafe base[index].deadlines.count)
         }
         return view
     }

@@ -122,8 +122,13 @@ public struct PackedBlock {
     /// Gives the block back, when nothing names it any more.
     func release(_ epochs: inout EpochClock) { unsafe epochs.release(raw, bornIn: epoch) }
 
+    /// A block to build a payload in, which belongs to the caller: `free` it.
+    public static func scratch(room: Int = 120) -> PackedBlock {
+        make(payload: ByteSlice(), room: room, epoch: .max)
+    }
+
     /// Frees a block that no snapshot can know.
-    func free() { unsafe Glibc.free(raw) }
+    public func free() { unsafe Glibc.free(raw) }
 
     // MARK: Changing
 

@@ -293,7 +293,7 @@ extension PackedBlock {
         unsafe payloadPointer.storeBytes(of: UInt32(byteCount), as: UInt32.self)
         if let count = list.knownCount {
             setCount(count + addedCount)
-        } else if addedCount < 0, byteCount <= 2 * PackedList.unknownCount {
+        } else if addedCount < 0, byteCount < 2 * PackedList.unknownCount + 7 {
             // Elements take at least 2 bytes, so they can be told again. Else counting would never stop.
             recount()
         }
