@@ -13,7 +13,7 @@ internal import Store
 extension CommandLoop {
     mutating func receive(_ session: Session) {
         let transfer: Socket.Transfer
-        if session.input.isEmpty {
+        if session.input.isEmpty, session.parked == nil {
             scratch.removeAll()
             transfer = Socket.read(session.descriptor, into: &scratch, room: Self.readBytes)
         } else {
@@ -24,6 +24,7 @@ extension CommandLoop {
         switch transfer {
         case .wouldBlock: return
         case .closed:
+            state.endWait(session)
             // It sends no more, but may still wait for what the disk has to confirm first.
             guard session.isGated, !session.wantsWritable else { return close(session) }
             session.closesAfterReply = true
@@ -34,7 +35,9 @@ extension CommandLoop {
             session.inputBytesTotal += count
             session.lastActiveAt = cron.second
         }
-        if session.input.isEmpty {
+        if session.parked != nil {
+            // Kept until the wait is over.
+        } else if session.input.isEmpty {
             let used = execute(session, scratch.slice)
             if used < scratch.count, !session.isClosed {
                 session.input.append(scratch.slice.dropFirst(used))
@@ -88,6 +91,11 @@ extension CommandLoop {
                 }
                 if session.closesAfterReply || session.isClosed {
                     used = input.count
+                    break execution
+                }
+                if _slowPath(session.parked != nil) {
+                    used = start + batch[index].end
+                    session.decoder.restart()
                     break execution
                 }
                 if _slowPath(state.reply.buffer.count - replyStart > Self.replyBytesPerTurn) {
@@ -167,6 +175,9 @@ extension CommandLoop {
                 gateRead(row, arguments, session, at: session.producedBytes + mark - replyStart)
             }
         }
+        if _slowPath(state.dispatcher.context.blockRequest != nil) {
+            return state.parkForKeys(row, arguments, session)
+        }
         // One reading of the clock per command: each begins where the one before it ended.
         let ended = Ticks.now()
         let ticks = ended &- lastTicks
@@ -179,6 +190,7 @@ extension CommandLoop {
         if _slowPath(ticks >= state.slowTicks) {
             state.noteSlow(row, arguments, ticks, session)
         }
+        if _slowPath(state.dispatcher.blocked.hasReady) { serveWaiting() }
     }
 
     /// What a read saw may not be durable yet: then its reply waits as the write's own does.
@@ -224,6 +236,12 @@ extension CommandLoop {
             runAdmitted(row, arguments, session, replyStart: replyStart)
             state.dispatcher.context.limits.tracksAccess = true
         }
+        if session.parked == nil { applyReplyMode(session, from: mark) }
+        return true
+    }
+
+    /// Drops the reply that begins at `mark` if the session doesn't want it.
+    mutating func applyReplyMode(_ session: Session, from mark: Int) {
         switch session.replyMode {
         case .on: break
         case .off: state.reply.buffer.truncate(to: mark)
@@ -232,7 +250,6 @@ extension CommandLoop {
             state.reply.buffer.truncate(to: mark)
             session.replyMode = .on
         }
-        return true
     }
 
     mutating func runAdmitted(
@@ -269,6 +286,7 @@ extension CommandLoop {
             session.gates.add(
                 at: session.producedBytes + mark - replyStart, lsn, batchStart: batchStart)
         }
+        if session.parked != nil && state.waits.didPark { return }
         let ended = Ticks.now()
         let ticks = ended &- lastTicks
         lastTicks = ended
@@ -278,6 +296,8 @@ extension CommandLoop {
         session.lastRow = row
         if ticks >= state.slowTicks { state.noteSlow(row, arguments, ticks, session) }
         closeDoomed()
+        if !state.waits.released.isEmpty { releaseWaiting() }
+        if state.dispatcher.blocked.hasReady { serveWaiting() }
     }
 
     /// Closes sessions that a command (CLIENT KILL) has condemned.
@@ -331,6 +351,7 @@ extension CommandLoop {
             hasWork = true
         }
         if hasWork {
+            if !state.waits.resumed.isEmpty { resumeReleased() }
             submit()
             sendReplies()
         }

@@ -21,6 +21,10 @@ struct CommandLoop: ~Copyable {
     let signals: Signals
     var state: ServerState
     var batch = CommandBatch()
+    /// The waiting command that is tried again.
+    var retryBatch = CommandBatch()
+    /// Waiting commands are being tried again.
+    var isServing = false
     var scratch = ByteBuffer()
     /// Sessions with replies in this turn's buffer.
     var replied: [Session] = []
@@ -95,6 +99,7 @@ struct CommandLoop: ~Copyable {
         for index in 0..<ready { handle(poller.event(at: index)) }
         let commandsDone = Ticks.now()
         expireSome()
+        if state.waits.hasWork || state.dispatcher.blocked.hasReady { tendWaiting() }
         if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
@@ -124,7 +129,11 @@ struct CommandLoop: ~Copyable {
     func waitMilliseconds() -> Int32 {
         if hasYielded { return 0 }
         if state.dispatcher.context.keyspace.hasRetired { return 0 }
+        if !state.waits.resumed.isEmpty { return 0 }
         var wait = cron.millisecondsLeft(at: turnNanoseconds)
+        if let left = state.waits.deadlines.millisecondsLeft(at: turnNanoseconds) {
+            wait = min(wait, left)
+        }
         if state.condition.pausedUntil == 0, state.settings.isActiveExpireOn,
             let deadline = nextDeadline
         {
@@ -197,7 +206,8 @@ struct CommandLoop: ~Copyable {
         let limit = Int64(state.settings.idleTimeoutSeconds)
         guard limit > 0 else { return }
         for session in state.sessions.all
-        where !session.isHeld && cron.second - session.lastActiveAt > limit {
+        where !session.isHeld && session.parked == nil && cron.second - session.lastActiveAt > limit
+        {
             state.diagnostics.verbose("Closing idle client")
             close(session)
         }

@@ -74,6 +74,7 @@ extension CommandLoop {
             state.dispatcher.watches.unwatch(watcher)
             state.dispatcher.updateRecording()
         }
+        state.endWait(session)
         poller.remove(session.descriptor)
         Socket.close(session.descriptor)
         state.sessions.remove(session)

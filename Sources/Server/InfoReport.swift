@@ -106,11 +106,11 @@ extension ServerState {
         info.field("maxclients", settings.clientsMax)
         info.field("client_recent_max_input_buffer", all.map { $0.input.capacity }.max() ?? 0)
         info.field("client_recent_max_output_buffer", all.map { $0.output.capacity }.max() ?? 0)
-        info.field("blocked_clients", all.count { $0.isHeld })
+        info.field("blocked_clients", all.count { $0.isHeld || $0.parked != nil })
         info.field("tracking_clients", 0)
-        info.field("clients_in_timeout_table", 0)
-        info.field("total_blocking_keys", 0)
-        info.field("total_blocking_keys_on_nokey", 0)
+        info.field("clients_in_timeout_table", all.count { $0.parked?.deadline != nil })
+        info.field("total_blocking_keys", dispatcher.blocked.count)
+        info.field("total_blocking_keys_on_nokey", dispatcher.blocked.countWakingOnAnyChange)
     }
 
     // MARK: Memory

@@ -34,6 +34,22 @@ extension CommandLoop {
         }
     }
 
+    /// As `noteReplies`, in the middle of another session's replies: what is there from `start` on is moved out of
+    /// their way.
+    mutating func noteReplyApart(_ session: Session, from start: Int) {
+        let end = state.reply.buffer.count
+        guard end > start, !session.isClosed else { return }
+        session.producedBytes += end - start
+        if let range = session.turnRange {
+            session.output.append(state.reply.buffer.slice.slice(range))
+        } else {
+            replied.append(session)
+        }
+        session.output.append(state.reply.buffer.slice.slice(start..<end))
+        session.turnRange = start..<start
+        state.reply.buffer.truncate(to: start)
+    }
+
     mutating func sendReplies() {
         let acknowledged = state.durability.acknowledged
         state.dispatcher.undurable.acknowledged(upTo: acknowledged)

@@ -146,6 +146,7 @@ public enum HoldfastServer {
         if let rejection = state.apply(configuration, changed: nil) {
             throw StartError(message: rejection.reason)
         }
+        state.dispatcher.context.allowsBlocking = true
         var loop = CommandLoop(
             poller: poller, listeners: listeners, wakeUp: wakeUp, signals: signals, state: state)
         try loop.register()

@@ -27,6 +27,7 @@ struct ServerState: ~Copyable {
     let allocator: any AllocatorStatistics
     /// Sessions that a command has condemned; the loop closes them when the command is done.
     var doomed: [Session] = []
+    var waits = WaitTable()
     /// TCP listeners that take the place of those in use.
     var listenersToAdopt: [Listener]?
     var loading = LoadingProgress()

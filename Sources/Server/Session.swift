@@ -23,6 +23,8 @@ final class Session {
     var decoder = CommandDecoder()
     /// Input that is not executed yet: the beginning of a command, or commands that are held back.
     var input = ByteBuffer()
+    /// The command that waits, if one does: what comes behind it stays in `input` meanwhile.
+    var parked: ParkedCommand?
     /// Its next command is a write that waits until the disk has caught up.
     var isHeld = false
 

@@ -89,7 +89,7 @@ extension Session {
     /// One letter for each thing that is out of the ordinary, N for none.
     fileprivate var flagLetters: String {
         var letters = ""
-        if isHeld { letters += "b" }
+        if isHeld || parked != nil { letters += "b" }
         if transaction != nil { letters += "x" }
         if watcher?.isDirty == true { letters += "d" }
         if closesAfterReply { letters += "c" }

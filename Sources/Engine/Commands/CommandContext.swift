@@ -45,6 +45,10 @@ public struct CommandContext: ~Copyable {
     public internal(set) var isReplaying = false
     /// Writes are paused: what has expired is treated as gone, and stays in memory until the pause ends.
     public var holdsExpiry = false
+    /// A command that can't be served may wait for its keys; see `block`.
+    public var allowsBlocking = false
+    /// What the command that ran last waits for, if it could not be served; whoever ran it takes it over.
+    public var blockRequest: BlockRequest?
     /// False with `appendonly no`: there is nobody to read what would be logged.
     public var logsEffects = true
     /// The request as it came, when it can go into the log as it stands.

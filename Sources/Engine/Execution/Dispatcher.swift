@@ -13,6 +13,7 @@ public struct Dispatcher: ~Copyable {
     /// Calls, time and errors by row; `CommandTable.count` of them.
     public var counters: CommandCounters
     public var watches = WatchTable()
+    public var blocked = BlockedKeys()
     public var undurable = UndurableKeys()
     public let rows: HotRows
 
@@ -74,7 +75,7 @@ public struct Dispatcher: ~Copyable {
         let firstKey = Int(facts.firstKey)
         context.firstKeyIndex = firstKey
         if _slowPath(context.keyspace.recordsTouched), firstKey == 0, facts.flags.contains(.write) {
-            context.keyspace.watchedMarks = watches.marks
+            context.keyspace.watchedMarks = watches.marks + blocked.marks
         }
         if firstKey > 0 {
             context.firstKeyHash =
@@ -121,7 +122,7 @@ public struct Dispatcher: ~Copyable {
         context.log.beginUnit()
     }
 
-    /// Closes the unit, and tells WATCH and the reply gate which keys it changed.
+    /// Closes the unit, and tells WATCH, the reply gate and who waits which keys it changed.
     @inline(__always)
     public mutating func endUnit() {
         context.log.endUnit()
@@ -135,16 +136,19 @@ public struct Dispatcher: ~Copyable {
         if hasTouchedAll, undurable.isOn { undurable.noteAll(until: end) }
         for mark in context.keyspace.touched {
             watches.touch(mark)
+            blocked.touch(mark)
             if undurable.isOn { undurable.note(mark, until: end) }
         }
         context.keyspace.forgetTouched()
         context.changedKeys.restart()
     }
 
-    /// Whether the keyspace has to record changed keys: somebody watches, or replies are gated by key.
+    /// Whether the keyspace has to record changed keys: somebody watches or waits for one, or
+    /// replies are gated by key.
     public mutating func updateRecording() {
         let tracks = context.changedKeys.isOn
-        context.keyspace.recordsTouched = undurable.isOn || !watches.isEmpty || tracks
+        context.keyspace.recordsTouched =
+            undurable.isOn || !watches.isEmpty || !blocked.isEmpty || tracks
         context.keyspace.recordsHashes = tracks
     }
 

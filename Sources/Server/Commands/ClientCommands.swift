@@ -159,21 +159,29 @@ enum ClientCommands {
         }
     }
 
-    /// Nothing blocks a session yet but pauses and the disk, and from those nobody is let off.
+    /// Ends another session's wait, as if the time had run out or with an error. From a pause, and from waiting for
+    /// the disk, nobody is let off.
     @Sendable
     static func unblock(
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
+        var end = WaitEnd.timeout
         if arguments.count == 4 {
-            guard
-                arguments[3].equalsIgnoringCase("timeout")
-                    || arguments[3].equalsIgnoringCase("error")
-            else { throw .text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR") }
+            if arguments[3].equalsIgnoringCase("error") {
+                end = .error(.text("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+            } else if !arguments[3].equalsIgnoringCase("timeout") {
+                throw .text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+            }
         } else if arguments.count > 4 {
             throw .syntax
         }
-        guard DecimalText.parse(arguments[2]) != nil else { throw .notAnInteger }
-        state.reply.integer(0)
+        guard let id = DecimalText.parse(arguments[2]) else { throw .notAnInteger }
+        guard let other = state.sessions.session(id: id), other.parked?.isReleased == false else {
+            return state.reply.integer(0)
+        }
+        other.parked?.isReleased = true
+        state.waits.released.append((other, end))
+        state.reply.integer(1)
     }
 
     // MARK: Pausing

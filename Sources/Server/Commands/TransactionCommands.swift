@@ -41,7 +41,10 @@ enum TransactionCommands {
         if isDirty { return state.reply.nullArray() }
         state.reply.array(transaction.queued.count)
         state.dispatcher.beginUnit(at: state.now)
+        // Nobody waits inside of a transaction: what can't be served answers as if its time had run out.
+        state.dispatcher.context.allowsBlocking = false
         for queued in transaction.queued { state.runQueued(queued, session) }
+        state.dispatcher.context.allowsBlocking = true
         state.dispatcher.endUnit()
     }
 
