@@ -71,6 +71,17 @@ extension StreamValue {
         }
     }
 
+    // MARK: Nodes
+
+    /// The nodes in order, for writing them down: master ID and the bytes of the list, as an RDB file has them.
+    public func forEachNode<E: Error>(
+        _ body: (StreamID, ByteSlice) throws(E) -> Void
+    ) throws(E) {
+        try nodes.forEach { element, _ throws(E) in
+            try body(element.node.masterID, element.node.list.bytes)
+        }
+    }
+
     // MARK: Copying
 
     /// A stream of its own with the same content.
