@@ -102,7 +102,9 @@ public struct SnapshotLoader: ~Copyable {
         }
         let hash = keyspace.hash(reader.key)
         let database = reader.database
-        if keyspace.find(HashedKey(reader.key, hash: hash), database) != nil {
+        if !settings.replacesKeys,
+            keyspace.find(HashedKey(reader.key, hash: hash), database) != nil
+        {
             throw reader.failure(ReadFault(reason: .duplicateKey, offset: head.offset))
         }
         builder.begin(epoch: keyspace.epochs.current)

@@ -42,7 +42,7 @@ public struct ValueBuilder: ~Copyable {
     public mutating func begin(epoch: UInt32) {
         Self.free(state, &clock)
         state = .nothing
-        if clock.current != epoch { clock = EpochClock(building: epoch) }
+        if clock.current != epoch { clock = EpochClock(current: epoch) }
     }
 
     private static func free(_ state: State, _ clock: inout EpochClock) {
