@@ -339,8 +339,13 @@ public enum ConfigurationTable {
             "Refuse writes after a snapshot failed."),
         Directive(
             .sanitizeDumpPayload, "sanitize-dump-payload",
-            .choice(.names(["no", "yes", "clients"]), 0), traits: [.idle],
-            "Check the inside of RESTORE payloads and snapshots."),
+            .choice(.names(["no", "yes", "clients"]), 0),
+            "Look for duplicates in RESTORE payloads and snapshots as well."),
+        Directive(
+            .rdbVersion, "rdb-version",
+            .choice(.names(["lowest", "9", "10", "11", "12"]), 0),
+            "Version of RDB files and DUMP payloads: the lowest, from 10 on, that holds everything, or this."
+        ),
     ]
 
     private static let replication: [Directive] = [

@@ -52,7 +52,8 @@ public enum HoldfastServer {
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
+            StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
+            DatabaseCommands.table,
             rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)

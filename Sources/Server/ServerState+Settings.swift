@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Store
 
 /// From the configuration to what the server's parts go by.
 extension ServerState {
@@ -143,5 +144,22 @@ extension EngineLimits {
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
         expiresLazily = configuration.flag(.lazyfreeLazyExpire)
         deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+        replacesLazily = configuration.flag(.lazyfreeLazyServerDel)
+        sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
+        payloadVersion = Int(configuration.choiceName(.rdbVersion))
+        encodings.take(configuration)
+    }
+}
+
+extension EncodingLimits {
+    mutating func take(_ configuration: Configuration) {
+        hashEntriesMax = configuration.number(.hashMaxListpackEntries)
+        hashBytesMax = configuration.number(.hashMaxListpackValue)
+        setIntegersMax = configuration.number(.setMaxIntsetEntries)
+        setEntriesMax = configuration.number(.setMaxListpackEntries)
+        setBytesMax = configuration.number(.setMaxListpackValue)
+        sortedSetEntriesMax = configuration.number(.zsetMaxListpackEntries)
+        sortedSetBytesMax = configuration.number(.zsetMaxListpackValue)
+        listNodeSize = configuration.number(.listMaxListpackSize)
     }
 }

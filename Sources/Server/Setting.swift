@@ -145,6 +145,7 @@ public enum Setting: Int, CaseIterable, Sendable {
     case replicaof
     case requirepass
     case sanitizeDumpPayload
+    case rdbVersion
     case save
     case saveVerify
     case serverCpulist

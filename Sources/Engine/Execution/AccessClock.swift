@@ -57,4 +57,18 @@ public enum AccessClock {
     static func idleSeconds(_ access: UInt32, _ now: UInt32) -> Int64 {
         Int64((now &- access) & mask)
     }
+
+    /// What a key gets that was idle for so long, or counted so often, before it was saved; nil if the policy in
+    /// force has no use for what is known.
+    public static func restored(
+        idleSeconds: UInt64?, frequency: UInt8?, _ now: UInt32, _ limits: EngineLimits
+    ) -> UInt32? {
+        if limits.countsAccesses {
+            return frequency.map { (now >> 8 & 0xFFFF) << 8 | UInt32($0) }
+        }
+        return idleSeconds.map { seconds in
+            // Longer than the clock goes round is as long as it does.
+            (now &- UInt32(min(seconds, UInt64(mask)))) & mask
+        }
+    }
 }

@@ -45,6 +45,9 @@ enum DebugCommands {
         case ("log", 3):
             state.diagnostics.warning("DEBUG LOG: \(arguments[2].text)")
             state.reply.ok()
+        case ("set-skip-checksum-validation", 3):
+            state.dispatcher.context.limits.skipsPayloadChecksums = integer(arguments[2]) != 0
+            state.reply.ok()
         case ("stringmatch-len", 4):
             let text = [UInt8](
                 repeating: UInt8(ascii: "a"), count: min(max(integer(arguments[2]), 0), 1 << 24))
@@ -53,8 +56,7 @@ enum DebugCommands {
 
         // Accepted: what they tune or test doesn't exist here.
         case ("change-repl-id", 2), ("jmap", 2), ("quicklist-packed-threshold", 3),
-            ("set-disable-deny-scripts", 3), ("set-skip-checksum-validation", 3),
-            ("aof-flush-sleep", 3), ("dict-resizing", 3), ("drop-cluster-packet-filter", 3),
+            ("set-disable-deny-scripts", 3), ("aof-flush-sleep", 3), ("dict-resizing", 3), ("drop-cluster-packet-filter", 3),
             ("replicate", 3...), ("leak", 3), ("stringmatch-test", 2):
             state.reply.ok()
         case ("replybuffer", 4)
