@@ -18,6 +18,17 @@ struct ReleaseStack {
         /// A page of one without values, and of one with values.
         case memberPage
         case fieldPage
+        /// The root of a stream.
+        case stream
+        /// A node of a stream's tree of macro nodes, of its tree of groups, or of a group's tree of consumers.
+        case streamNodes
+        case streamGroups
+        case streamConsumers
+        /// A group of a stream.
+        case streamGroup
+        /// A node of a group's tree of pending items, and of a consumer's, which names items and doesn't own them.
+        case pendingItems
+        case pendingNames
 
         /// What an entry's word names, by the value's encoding.
         init(of encoding: Encoding) {
@@ -25,7 +36,8 @@ struct ReleaseStack {
             case .int, .embstr, .raw: self = .blob
             case .listpack, .intset: self = .packed
             case .hashtable: self = .memberTable
-            case .quicklist, .skiplist, .stream:
+            case .stream: self = .stream
+            case .quicklist, .skiplist:
                 preconditionFailure("no structure for encoding \(encoding)")
             }
         }
@@ -79,6 +91,9 @@ struct ReleaseStack {
                 unsafe MemberTable.releasePage(part.block, hasValues: false, &epochs)
             case .fieldPage:
                 unsafe MemberTable.releasePage(part.block, hasValues: true, &epochs)
+            case .stream, .streamNodes, .streamGroups, .streamConsumers, .streamGroup,
+                .pendingItems, .pendingNames:
+                unsafe StreamValue.dismantle(part.block, part.kind, &self, &epochs)
             }
             released += 1
         }

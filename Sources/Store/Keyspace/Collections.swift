@@ -47,7 +47,8 @@ extension Entry {
         switch encoding {
         case .int, .embstr, .raw, .listpack, .intset: 0
         case .hashtable: root(MemberTable.self).memoryBytes
-        case .quicklist, .skiplist, .stream:
+        case .stream: root(StreamValue.self).memoryBytes
+        case .quicklist, .skiplist:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -199,10 +200,13 @@ extension Keyspace {
             let bytes = entry.packed
             return PackedBlock.make(payload: bytes, room: bytes.count, epoch: epochs.current)
                 .address
+        case .stream:
+            let twin = entry.root(StreamValue.self).copied(epoch: epochs.current)
+            return unsafe UInt64(UInt(bitPattern: twin.raw))
         case .hashtable:
             return unsafe UInt64(
                 UInt(bitPattern: entry.root(MemberTable.self).copy(epochs.current).raw))
-        case .quicklist, .skiplist, .stream:
+        case .quicklist, .skiplist:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }
