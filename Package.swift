@@ -145,8 +145,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Server", "Engine", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
-                "TestSupport",
+                "Server", "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP",
+                "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
         .testTarget(
@@ -166,7 +166,10 @@ if Context.environment["FUZZ"] != nil {
         .target(
             name: "FuzzDriver", dependencies: ["FuzzTargets"], path: "fuzz/FuzzDriver",
             swiftSettings: strict))
-    for name in ["resp", "segment", "manifest", "config", "commands", "canary"] {
+    for name in [
+        "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
+        "canary",
+    ] {
         package.targets.append(
             .executableTarget(
                 name: "fuzz-\(name)", dependencies: ["FuzzDriver", "FuzzTargets"],

@@ -7,9 +7,9 @@ public struct SnapshotLoaderSettings: Sendable {
     /// Keys whose deadline lies at or before this moment (Unix ms) are dropped: what a primary does with a
     /// snapshot, but not with the base of a log.
     public var dropsExpiredAt: Int64?
-    public var limits = EncodingLimits()
     /// A key that is there already is replaced; else it is an error.
     public var replacesKeys = false
+    public var limits = EncodingLimits()
     /// `key-load-delay`: µs to sleep after each key; below 0, 1 µs after so many keys.
     public var keyDelayMicroseconds = 0
 

@@ -45,7 +45,7 @@ public struct ValueBuilder: ~Copyable {
         Self.free(state, &clock)
         state = .nothing
         stream = nil
-        if clock.current != epoch { clock = EpochClock(current: epoch) }
+        if clock.current != epoch { clock = EpochClock(building: epoch) }
     }
 
     private static func free(_ state: State, _ clock: inout EpochClock) {
