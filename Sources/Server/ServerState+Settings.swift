@@ -139,6 +139,9 @@ extension ServerSettings {
 extension EngineLimits {
     mutating func take(_ configuration: Configuration) {
         stringBytesMax = configuration.protoMaxBulkLen
+        sortedSet = SortedSetLimits(
+            packedMembersMax: configuration.number(.zsetMaxListpackEntries),
+            packedMemberBytesMax: configuration.number(.zsetMaxListpackValue))
         countsAccesses = configuration.choiceName(.maxmemoryPolicy).hasSuffix("lfu")
         lfuLogFactor = configuration.number(.lfuLogFactor)
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
