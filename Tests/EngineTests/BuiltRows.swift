@@ -5,6 +5,15 @@ import Engine
 enum BuiltRows {
     static let table: [CommandSpec] = [
         CommandSpec(
+            "dump", 2, [.readonly], .generic, keys: [.first(.ro, [.access])],
+            tips: [.nondeterministicOutput], .session(0)),
+        CommandSpec(
+            "restore", -4, [.write, .denyOOM], .generic, keys: [.first(.ow, [.update])],
+            acl: [.keyspace, .dangerous], .session(0)),
+        CommandSpec(
+            "restore-asking", -4, [.write, .denyOOM, .asking], .server,
+            keys: [.first(.ow, [.update])], acl: [.keyspace, .dangerous], .session(0)),
+        CommandSpec(
             "bitcount", -2, [.readonly], .bitmap, keys: [.first(.ro, [.access])], .session(0)),
         CommandSpec(
             "bitfield", -2, [.write, .denyOOM], .bitmap,

@@ -152,6 +152,11 @@ public final class EngineHarness {
         return records(since: start)
     }
 
+    /// The records logged since `start`, as words.
+    public func recordBytes(since start: Int) -> [[[UInt8]]] {
+        Self.words(Array(loggedBytes[start...]))
+    }
+
     private static func words(_ bytes: [UInt8]) -> [[[UInt8]]] {
         guard let replies = try? ReplyParser.all(bytes) else { return [] }
         return replies.map { $0.items?.compactMap(\.bytes) ?? [] }
