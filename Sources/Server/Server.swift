@@ -57,6 +57,7 @@ public enum HoldfastServer {
         let table = CommandTable(families: [
             StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
             DatabaseCommands.table,
+            SortedSetCommands.table, GeoCommands.table,
             rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)

@@ -10,9 +10,7 @@ public enum CommandsToCome {
         + list
         + set
         + hash
-        + sortedSet
         + stream
-        + geo
         + hyperloglog
         + scripting
         + cluster
@@ -235,93 +233,6 @@ public enum CommandsToCome {
             tips: [.nondeterministicOutputOrder], .toCome),
     ]
 
-    private static let sortedSet: [CommandSpec] = [
-        CommandSpec(
-            "bzmpop", -5, [.write, .blocking], .sortedSet,
-            keys: [.counted(at: 2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "bzpopmax", -3, [.write, .blocking, .fast], .sortedSet,
-            keys: [.from(1, to: -2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "bzpopmin", -3, [.write, .blocking, .fast], .sortedSet,
-            keys: [.from(1, to: -2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "zadd", -4, [.write, .denyOOM, .fast], .sortedSet, keys: [.first(.rw, [.update])],
-            .toCome),
-        CommandSpec("zcard", 2, [.readonly, .fast], .sortedSet, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "zcount", 4, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zdiff", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zdiffstore", -4, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .counted(at: 2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zincrby", 4, [.write, .denyOOM, .fast], .sortedSet,
-            keys: [.first(.rw, [.access, .update])], .toCome),
-        CommandSpec(
-            "zinter", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zintercard", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])],
-            .toCome),
-        CommandSpec(
-            "zinterstore", -4, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .counted(at: 2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zlexcount", 4, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zmpop", -4, [.write], .sortedSet, keys: [.counted(at: 1, .rw, [.access, .delete])],
-            .toCome),
-        CommandSpec(
-            "zmscore", -3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zpopmax", -2, [.write, .fast], .sortedSet, keys: [.first(.rw, [.access, .delete])],
-            .toCome),
-        CommandSpec(
-            "zpopmin", -2, [.write, .fast], .sortedSet, keys: [.first(.rw, [.access, .delete])],
-            .toCome),
-        CommandSpec(
-            "zrandmember", -2, [.readonly], .sortedSet, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec("zrange", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrangebylex", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrangebyscore", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrangestore", -5, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .at(2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zrank", -3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrem", -3, [.write, .fast], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zremrangebylex", 4, [.write], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zremrangebyrank", 4, [.write], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zremrangebyscore", 4, [.write], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zrevrange", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrevrangebylex", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrevrangebyscore", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome
-        ),
-        CommandSpec(
-            "zrevrank", -3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zscan", -3, [.readonly], .sortedSet, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "zscore", 3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zunion", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zunionstore", -4, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .counted(at: 2, .ro, [.access])], .toCome),
-    ]
-
     private static let stream: [CommandSpec] = [
         CommandSpec("xack", -4, [.write, .fast], .stream, keys: [.first(.rw, [.update])], .toCome),
         CommandSpec(
@@ -384,33 +295,6 @@ public enum CommandsToCome {
         CommandSpec(
             "xtrim", -4, [.write], .stream, keys: [.first(.rw, [.delete])],
             tips: [.nondeterministicOutput], .toCome),
-    ]
-
-    private static let geo: [CommandSpec] = [
-        CommandSpec(
-            "geoadd", -5, [.write, .denyOOM], .geo, keys: [.first(.rw, [.update])], .toCome),
-        CommandSpec("geodist", -4, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec("geohash", -2, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec("geopos", -2, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "georadius", -6, [.write, .denyOOM], .geo,
-            keys: [
-                .first(.ro, [.access]), .after("STORE", from: 6, .ow, [.update]),
-                .after("STOREDIST", from: 6, .ow, [.update]),
-            ], .toCome),
-        CommandSpec("georadius_ro", -6, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "georadiusbymember", -5, [.write, .denyOOM], .geo,
-            keys: [
-                .first(.ro, [.access]), .after("STORE", from: 5, .ow, [.update]),
-                .after("STOREDIST", from: 5, .ow, [.update]),
-            ], .toCome),
-        CommandSpec(
-            "georadiusbymember_ro", -5, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec("geosearch", -7, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "geosearchstore", -8, [.write, .denyOOM], .geo,
-            keys: [.first(.ow, [.update]), .at(2, .ro, [.access])], .toCome),
     ]
 
     private static let hyperloglog: [CommandSpec] = [
