@@ -51,8 +51,8 @@ public enum HoldfastServer {
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
-            rows.specs, CommandsToCome.table,
+            StringCommands.table, BitmapCommands.table, HyperLogLogCommands.table,
+            KeyCommands.table, DatabaseCommands.table, rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)
     }

@@ -143,5 +143,6 @@ extension EngineLimits {
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
         expiresLazily = configuration.flag(.lazyfreeLazyExpire)
         deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+        hllSparseBytesMax = configuration.number(.hllSparseMaxBytes)
     }
 }

@@ -266,6 +266,8 @@ public struct EngineLimits: Sendable {
     public var expiresLazily = false
     /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.
     public var deletesLazily = false
+    /// `hll-sparse-max-bytes`: the longest HyperLogLog that stays sparse when it grows.
+    public var hllSparseBytesMax = 3000
 
     public init() {}
 }

@@ -14,7 +14,6 @@ public enum CommandsToCome {
         + sortedSet
         + stream
         + geo
-        + hyperloglog
         + pubsub
         + scripting
         + cluster
@@ -438,22 +437,6 @@ public enum CommandsToCome {
         CommandSpec(
             "geosearchstore", -8, [.write, .denyOOM], .geo,
             keys: [.first(.ow, [.update]), .at(2, .ro, [.access])], .toCome),
-    ]
-
-    private static let hyperloglog: [CommandSpec] = [
-        CommandSpec(
-            "pfadd", -2, [.write, .denyOOM, .fast], .hyperloglog, keys: [.first(.rw, [.insert])],
-            .toCome),
-        CommandSpec(
-            "pfcount", -2, [.readonly, .mayReplicate], .hyperloglog,
-            keys: [.from(1, .rw, [.access])], .toCome),
-        CommandSpec(
-            "pfdebug", 3, [.write, .denyOOM, .admin], .hyperloglog, keys: [.at(2, .rw, [.access])],
-            .toCome),
-        CommandSpec(
-            "pfmerge", -2, [.write, .denyOOM], .hyperloglog,
-            keys: [.first(.rw, [.access, .insert]), .from(2, .ro, [.access])], .toCome),
-        CommandSpec("pfselftest", 1, [.admin], .hyperloglog, .toCome),
     ]
 
     private static let pubsub: [CommandSpec] = [
