@@ -22,7 +22,7 @@ struct HyperLogLogCommandsTests {
             let name = String(decoding: words[0], as: UTF8.self)
             return (name.hasPrefix("pf") || name == "setbit") && !isLogged
         }
-        try run.rounds(seeds: 1...80, commandCount: 100) {
+        try run.rounds(seeds: 1...40, commandCount: 100) {
             $0.hyperLogLogCommand(spoils: spoils)
         }
     }
