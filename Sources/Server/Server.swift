@@ -55,8 +55,8 @@ public enum HoldfastServer {
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
-            DatabaseCommands.table,
+            StringCommands.table, BitmapCommands.table, HyperLogLogCommands.table,
+            KeyCommands.table, DumpCommands.table, DatabaseCommands.table,
             SortedSetCommands.table, GeoCommands.table,
             rows.specs, CommandsToCome.table,
         ])

@@ -165,6 +165,7 @@ extension EngineLimits {
         sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
         payloadVersion = Int(configuration.choiceName(.rdbVersion))
         encodings.take(configuration)
+        hllSparseBytesMax = configuration.number(.hllSparseMaxBytes)
     }
 }
 

@@ -278,6 +278,8 @@ public struct EngineLimits: Sendable {
     public var skipsPayloadChecksums = false
     /// `rdb-version`: the version of payloads; nil for the lowest that holds the value.
     public var payloadVersion: Int?
+    /// `hll-sparse-max-bytes`: the longest HyperLogLog that stays sparse when it grows.
+    public var hllSparseBytesMax = 3000
 
     public init() {}
 }

@@ -11,7 +11,6 @@ public enum CommandsToCome {
         + set
         + hash
         + stream
-        + hyperloglog
         + scripting
         + cluster
 
@@ -295,22 +294,6 @@ public enum CommandsToCome {
         CommandSpec(
             "xtrim", -4, [.write], .stream, keys: [.first(.rw, [.delete])],
             tips: [.nondeterministicOutput], .toCome),
-    ]
-
-    private static let hyperloglog: [CommandSpec] = [
-        CommandSpec(
-            "pfadd", -2, [.write, .denyOOM, .fast], .hyperloglog, keys: [.first(.rw, [.insert])],
-            .toCome),
-        CommandSpec(
-            "pfcount", -2, [.readonly, .mayReplicate], .hyperloglog,
-            keys: [.from(1, .rw, [.access])], .toCome),
-        CommandSpec(
-            "pfdebug", 3, [.write, .denyOOM, .admin], .hyperloglog, keys: [.at(2, .rw, [.access])],
-            .toCome),
-        CommandSpec(
-            "pfmerge", -2, [.write, .denyOOM], .hyperloglog,
-            keys: [.first(.rw, [.access, .insert]), .from(2, .ro, [.access])], .toCome),
-        CommandSpec("pfselftest", 1, [.admin], .hyperloglog, .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [
