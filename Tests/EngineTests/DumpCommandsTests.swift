@@ -18,45 +18,11 @@ struct DumpCommandsTests {
 
     // MARK: Beside a stock server
 
-    /// Commands that leave a value of every type and encoding under the key `k`.
-    static let makers: [[String]] = {
-        var makers: [[String]] = [
-            ["SET k hello"], ["SET k -5"], ["SET k 12345678901"], ["SET k 9223372036854775807"],
-            ["SET k 01"], ["SETBIT k 100000 1"], ["APPEND k 12"], ["PFADD k a b c d e"],
-            ["SADD k 1 2 3"], ["SADD k 1 70000 -9000000000"], ["SADD k a b c 1 2"],
-            ["HSET k f v n 5 m -70000"], ["ZADD k 1 a 2.5 b -inf c inf d 1e300 e 3.0e-5 f"],
-            ["XADD k 1-1 f v", "XADD k 1-2 f w", "XADD k 2-0 g v"],
-            [
-                "XADD k 1-1 f v", "XADD k 1-2 f w", "XADD k 2-0 g v", "XDEL k 1-2",
-                "XGROUP CREATE k g 0", "XGROUP CREATE k h $", "XGROUP CREATECONSUMER k g idle",
-                "XREADGROUP GROUP g c COUNT 1 STREAMS k >", "XREADGROUP GROUP g d STREAMS k >",
-                "XREADGROUP GROUP g c COUNT 2 STREAMS k 0",
-            ],
-            ["XGROUP CREATE k g $ MKSTREAM"],
-        ]
-        for count in [3, 130, 600, 3000] {
-            let numbers = 0..<count
-            let members = numbers.map { "m\($0)" }.joined(separator: " ")
-            makers.append(["SADD k " + members])
-            makers.append(["SADD k " + numbers.map { "\($0 * 7)" }.joined(separator: " ")])
-            makers.append(["HSET k " + numbers.map { "f\($0) v\($0)" }.joined(separator: " ")])
-            makers.append(
-                ["ZADD k " + numbers.map { "\(Double($0) / 8) m\($0)" }.joined(separator: " ")])
-            makers.append(numbers.map { "XADD k \($0 + 1)-\($0 % 3) field value\($0) n \($0)" })
-            let long = String(repeating: "abc", count: 40 + count % 50)
-            makers.append(["SADD k x \(long)"])
-            makers.append(["HSET k x \(long) \(long) y"])
-            makers.append(["ZADD k 1 x 0.1 \(long)"])
-            makers.append(["SET k " + String(repeating: "text of a length ", count: count)])
-        }
-        return makers
-    }()
-
     @Test("values of every form go from a stock server to ours and back unchanged")
     func exchange() throws {
         let stock = try StockServer()
         let connection = try stock.connect()
-        for maker in Self.makers {
+        for maker in ValueMakers.commands {
             let shown = "\(maker.joined(separator: "; ").prefix(200))"
             try connection.command("FLUSHALL")
             for command in maker {
