@@ -135,5 +135,8 @@ extension EngineLimits {
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
         expiresLazily = configuration.flag(.lazyfreeLazyExpire)
         deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+        stream = StreamLimits(
+            nodeBytes: configuration.number(.streamNodeMaxBytes),
+            nodeEntries: configuration.number(.streamNodeMaxEntries))
     }
 }

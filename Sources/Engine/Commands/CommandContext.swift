@@ -266,6 +266,8 @@ public struct EngineLimits: Sendable {
     public var expiresLazily = false
     /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.
     public var deletesLazily = false
+    /// `stream-node-max-bytes` and `stream-node-max-entries`.
+    public var stream = StreamLimits()
 
     public init() {}
 }
