@@ -103,6 +103,7 @@ struct CommandLoop: ~Copyable {
         if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
+        state.beginDueSnapshot(wake: { [wakeUp] in wakeUp.signal() })
         sendReplies()
         if !held.isEmpty { resumeHeld() }
         if state.listenersToAdopt != nil { adoptListeners() }
@@ -150,6 +151,7 @@ struct CommandLoop: ~Copyable {
             accept(listeners[Int(event.token & 0xFFFF)])
         } else if event.token & Self.wakeToken != 0 {
             wakeUp.drain()
+            state.finishSnapshots()
             state.updateCondition()
         } else if event.token & Self.signalToken != 0 {
             while let signal = signals.next() { state.receive(signal: signal) }
@@ -175,12 +177,17 @@ struct CommandLoop: ~Copyable {
         else { return }
         let limit = Self.expiryPerTurn * state.settings.activeExpireEffort
         _ = state.dispatcher.expireDue(at: state.now, limit: limit)
+        tellOthersOfOwn()
         nextDeadline = state.nextDeadline()
     }
 
     /// Hands the turn's effects to the log. Writing and syncing happen here and now if nobody is kept
     /// waiting by it, else on the log's own thread.
     mutating func submit() {
+        if state.tracking.hasBroadcasts {
+            state.broadcastChanges()
+            tellOthersOfOwn()
+        }
         ungatedTurns = turnHadReads ? 16 : max(ungatedTurns - 1, 0)
         guard !state.dispatcher.context.log.isEmpty else { return }
         state.durability.submit(

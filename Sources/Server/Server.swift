@@ -44,14 +44,19 @@ public enum HoldfastServer {
         TransactionCommands.register(&rows)
         CommandCommands.register(&rows)
         ClientCommands.register(&rows)
+        TrackingCommands.register(&rows)
+        PubSubCommands.register(&rows)
+        MonitorCommand.register(&rows)
         ConfigCommands.register(&rows)
         ServerCommands.register(&rows)
+        PersistenceCommands.register(&rows)
         SlowLogCommands.register(&rows)
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
+            StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
+            DatabaseCommands.table,
             StreamCommands.table, rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)
@@ -152,7 +157,10 @@ public enum HoldfastServer {
         try loop.register()
         if configuration.appendonly {
             try loop.openLog(wake: { wakeUp.signal() })
+        } else {
+            try loop.loadDump()
         }
+        loop.state.beginSaving()
         Startup.setTitle(loop.state.configuration)
         StartReport.ready(listeners, diagnostics)
         loop.run()

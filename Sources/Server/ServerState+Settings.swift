@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Store
 
 /// From the configuration to what the server's parts go by.
 extension ServerState {
@@ -31,6 +32,12 @@ extension ServerState {
         latency.threshold = Int64(configuration.latencyMonitorThreshold)
         dispatcher.counters.tracksLatency = settings.tracksLatency
         updateMemory()
+        saving.points.points = configuration.savePoints.map {
+            .init(seconds: $0.seconds, changes: $0.changes)
+        }
+        saving.rule.growthPercent = configuration.number(.autoAofRewritePercentage)
+        saving.rule.bytesMin = Int64(configuration.number(.autoAofRewriteMinSize))
+        updateCondition()
         updateSlowTicks()
         guardedClock.jumpLimit = Int64(configuration.clockJumpLimitMilliseconds)
         if guardedClock.jumpLimit == 0 || guardedClock.held <= guardedClock.jumpLimit {
@@ -41,6 +48,7 @@ extension ServerState {
         dispatcher.undurable.isOn =
             durability.writer != nil && durability.policy == .always && settings.readsAreGated
         dispatcher.updateRecording()
+        updateWantedEvents()
         return nil
     }
 
@@ -91,6 +99,8 @@ extension LogWriterSettings {
         unsyncedMillisecondsMax = configuration.maxUnsyncedMilliseconds
         reserveBytes = Int64(configuration.walReserve)
         retainBytes = Int64(configuration.number(.walRetainSize))
+        retainMilliseconds = Int64(
+            clamping: min(configuration.number(.walRetainTime), .max / 1000) * 1000)
     }
 }
 
@@ -112,10 +122,10 @@ extension ServerSettings {
         password = configuration.requirepass
         isProtected = configuration.protectedMode
         queryBufferMax = configuration.clientQueryBufferLimit
-        let limit = configuration.bufferLimits.normal
-        outputLimits = OutputLimits(
-            hard: Int(clamping: limit.hardBytes), soft: Int(clamping: limit.softBytes),
-            softSeconds: Int(clamping: limit.softSeconds))
+        outputLimits = OutputLimits(configuration.bufferLimits.normal)
+        pubSubOutputLimits = OutputLimits(configuration.bufferLimits.pubsub)
+        keyEvents = KeyEventKinds(configuration.keyEvents)
+        trackedKeysMax = configuration.number(.trackingTableMaxKeys)
         slowLogMicroseconds = Int64(configuration.slowlogLogSlowerThan)
         tracksLatency = configuration.latencyTracking
         gatherMicroseconds = configuration.gatherPauseMicroseconds
@@ -124,6 +134,19 @@ extension ServerSettings {
         readsAreGated = configuration.readVisibility == .gated
         memoryMax = configuration.number(.maxmemory)
         debugCommand = configuration.enableDebugCommand
+    }
+}
+
+extension KeyEventKinds {
+    init(_ events: KeyEvents) {
+        let pairs: [(KeyEvents, KeyEventKinds)] = [
+            (.keyspaceChannel, .keyspace), (.keyeventChannel, .keyevent), (.generic, .generic),
+            (.string, .string), (.list, .list), (.set, .set), (.hash, .hash),
+            (.sortedSet, .sortedSet), (.expired, .expired), (.evicted, .evicted),
+            (.stream, .stream), (.miss, .miss), (.module, .module), (.new, .new),
+        ]
+        self = []
+        for (event, kind) in pairs where events.contains(event) { insert(kind) }
     }
 }
 
@@ -138,5 +161,22 @@ extension EngineLimits {
         stream = StreamLimits(
             nodeBytes: configuration.number(.streamNodeMaxBytes),
             nodeEntries: configuration.number(.streamNodeMaxEntries))
+        replacesLazily = configuration.flag(.lazyfreeLazyServerDel)
+        sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
+        payloadVersion = Int(configuration.choiceName(.rdbVersion))
+        encodings.take(configuration)
+    }
+}
+
+extension EncodingLimits {
+    mutating func take(_ configuration: Configuration) {
+        hashEntriesMax = configuration.number(.hashMaxListpackEntries)
+        hashBytesMax = configuration.number(.hashMaxListpackValue)
+        setIntegersMax = configuration.number(.setMaxIntsetEntries)
+        setEntriesMax = configuration.number(.setMaxListpackEntries)
+        setBytesMax = configuration.number(.setMaxListpackValue)
+        sortedSetEntriesMax = configuration.number(.zsetMaxListpackEntries)
+        sortedSetBytesMax = configuration.number(.zsetMaxListpackValue)
+        listNodeSize = configuration.number(.listMaxListpackSize)
     }
 }

@@ -17,6 +17,17 @@ struct ServerState: ~Copyable {
     var slowLog = SlowLog()
     var latency = LatencyMonitor()
     var errors = ErrorCounters()
+    var pubSub = PubSub()
+    var tracking = TrackingTable()
+    var monitors: [Session] = [] {
+        didSet { condition.hasMonitors = !monitors.isEmpty }
+    }
+    /// What the command that runs has for other sessions.
+    var outbox = Outbox()
+    /// The reply of the command that runs consists of pushes, which CLIENT REPLY doesn't silence.
+    var pushesReply = false
+    /// The commands of a transaction are being run.
+    var isInTransaction = false
     let diagnostics: Diagnostics
     let clock: any Clock
     var guardedClock: GuardedClock
@@ -31,6 +42,7 @@ struct ServerState: ~Copyable {
     /// TCP listeners that take the place of those in use.
     var listenersToAdopt: [Listener]?
     var loading = LoadingProgress()
+    var saving = Saving()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.
@@ -85,6 +97,8 @@ struct ServerCondition {
     var isLoading = false
     /// The reason why writes are refused with MISCONF, if they are.
     var writeRefusal: String?
+    /// The same for writes, while snapshots fail.
+    var snapshotRefusal: String?
     /// The same for writes that can grow the data: the disk is nearly full. Deletes go on.
     var growthRefusal: String?
     /// More memory is in use than `maxmemory` allows: what makes the data set grow is refused.
@@ -94,11 +108,14 @@ struct ServerCondition {
     /// CLIENT PAUSE: until when (Unix ms), and whether for writes only.
     var pausedUntil: Int64 = 0
     var pausesWritesOnly = false
+    /// Somebody wants to see every command.
+    var hasMonitors = false
 
     /// Nothing does.
     var isPlain: Bool {
-        !isLoading && writeRefusal == nil && growthRefusal == nil && !holdsWriters
-            && pausedUntil == 0 && !isOutOfMemory
+        !isLoading && writeRefusal == nil && snapshotRefusal == nil && growthRefusal == nil
+            && !holdsWriters
+            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors
     }
 }
 
@@ -124,6 +141,7 @@ struct ServerStatistics {
     var queryBufferDisconnections: UInt64 = 0
     var outputBufferDisconnections: UInt64 = 0
     var peakMemory = 0
+    var lastFreezeMicroseconds: Int64 = 0
     /// In use before any data was loaded.
     var startMemory = 0
     var instantaneous = InstantaneousRates()

@@ -97,23 +97,37 @@ struct ValueReader {
             guard IntegerSet.isValid(input[.second]) else {
                 throw ReadFault(reason: .badIntset, offset: start)
             }
-            sink.set(IntegerSet(input[.second]))
-        case .setListpack: sink.set(try packed(&input, elements: 1))
+            try unique(sink.set(IntegerSet(input[.second])), at: start)
+        case .setListpack:
+            let start = input.offset
+            try unique(sink.set(try packed(&input, elements: 1)), at: start)
         case .sortedSetText, .sortedSet: try readSortedSet(form, &input, into: &sink)
-        case .sortedSetListpack: sink.sortedSet(try packedScores(&input))
+        case .sortedSetListpack:
+            let start = input.offset
+            try unique(sink.sortedSet(try packedScores(&input)), at: start)
         case .hash: try readHash(&input, into: &sink)
-        case .hashListpack: sink.hash(try packed(&input, elements: 2))
+        case .hashListpack:
+            let start = input.offset
+            try unique(sink.hash(try packed(&input, elements: 2)), at: start)
         case .hashDeadlines, .hashDeadlinesPreview:
             try readHashDeadlines(form, &input, into: &sink)
         case .hashListpackDeadlines, .hashListpackDeadlinesPreview:
             try readPackedDeadlines(form, &input, into: &sink)
-        case .listZiplist, .listOfZiplists, .hashZipmap, .hashZiplist, .sortedSetZiplist:
-            throw input.fault(.badForm, detail: Int64(form.rawValue))
+        case .listZiplist: try readOldList(&input, into: &sink)
+        case .listOfZiplists: try readOldNodes(&input, into: &sink)
+        case .hashZipmap: try readOldMap(&input, into: &sink)
+        case .hashZiplist: try readOldHash(&input, into: &sink)
+        case .sortedSetZiplist: try readOldSortedSet(&input, into: &sink)
         case .stream1, .stream2, .stream3:
             throw input.fault(.badForm, detail: Int64(form.rawValue))
         case .module, .modulePreview: throw input.fault(.moduleValue)
         }
         sink.end()
+    }
+
+    @inline(__always)
+    private func unique(_ isNew: Bool, at start: Int64) throws(ReadFault) {
+        if _slowPath(!isNew) { throw ReadFault(reason: .duplicateMember, offset: start) }
     }
 
     private func readList(
@@ -174,9 +188,7 @@ struct ValueReader {
         for _ in 0..<count {
             let start = input.offset
             try input.string(into: .second)
-            guard sink.member(input[.second]) else {
-                throw ReadFault(reason: .duplicateMember, offset: start)
-            }
+            try unique(sink.member(input[.second]), at: start)
         }
     }
 
@@ -189,9 +201,7 @@ struct ValueReader {
             let start = input.offset
             try input.string(into: .first)
             try input.string(into: .second)
-            guard sink.field(input[.first], input[.second], deadline: nil) else {
-                throw ReadFault(reason: .duplicateMember, offset: start)
-            }
+            try unique(sink.field(input[.first], input[.second], deadline: nil), at: start)
         }
     }
 
@@ -213,9 +223,7 @@ struct ValueReader {
                 score = try textScore(&input)
             }
             guard !score.isNaN else { throw ReadFault(reason: .notANumber, offset: start) }
-            guard sink.member(input[.first], score: score) else {
-                throw ReadFault(reason: .duplicateMember, offset: start)
-            }
+            try unique(sink.member(input[.first], score: score), at: start)
         }
     }
 
@@ -250,7 +258,13 @@ struct ValueReader {
         _ bytes: ByteSlice, elements: Int, at start: Int64, _ input: borrowing SnapshotInput
     ) throws(ReadFault) -> PackedList {
         var count = 0
-        guard PackedList.walk(bytes, { _ in count += 1; return true }) else {
+        guard
+            PackedList.walk(
+                bytes,
+                { _ in
+                    count += 1; return true
+                })
+        else {
             throw ReadFault(reason: .badListpack, offset: start)
         }
         guard count > 0 else { throw ReadFault(reason: .emptyValue, offset: start) }
@@ -272,14 +286,114 @@ struct ValueReader {
         var isScore = false
         var isGood = true
         _ = PackedList.walk(list.bytes) { element in
-            if isScore, case .bytes(let text) = element {
-                isGood = DoubleText.parse(text).map { !$0.isNaN } ?? false
-            }
+            if isScore { isGood = Self.score(element) != nil }
             isScore.toggle()
             return isGood
         }
         guard isGood else { throw ReadFault(reason: .badScore, offset: start) }
         return list
+    }
+
+    // MARK: Packed values of older versions
+
+    /// Reads a ziplist whose elements come in groups of so many.
+    private func oldPacked(
+        _ input: inout SnapshotInput, elements: Int
+    ) throws(ReadFault) -> OldPackedList {
+        let start = input.offset
+        try input.string(into: .second)
+        guard let list = OldPackedList(input[.second]) else {
+            throw ReadFault(reason: .badZiplist, offset: start)
+        }
+        guard list.count > 0 else { throw ReadFault(reason: .emptyValue, offset: start) }
+        guard list.count % elements == 0 else { throw ReadFault(reason: .oddCount, offset: start) }
+        return list
+    }
+
+    private func readOldList(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let list = try oldPacked(&input, elements: 1)
+        sink.beginList()
+        list.forEach { element in element.withBytes { sink.element($0) } }
+    }
+
+    private func readOldNodes(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let count = try filledCount(&input, bytesEach: 1)
+        sink.beginList()
+        var isEmpty = true
+        for _ in 0..<count {
+            let start = input.offset
+            try input.string(into: .second)
+            guard let list = OldPackedList(input[.second]) else {
+                throw ReadFault(reason: .badZiplist, offset: start)
+            }
+            list.forEach { element in element.withBytes { sink.element($0) } }
+            if list.count > 0 { isEmpty = false }
+        }
+        if isEmpty { throw input.fault(.emptyValue) }
+    }
+
+    private func readOldMap(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let start = input.offset
+        try input.string(into: .second)
+        guard let map = OldPackedMap(input[.second]) else {
+            throw ReadFault(reason: .badZipmap, offset: start)
+        }
+        sink.beginHash(count: map.count)
+        try map.forEach { (name, value) throws(ReadFault) in
+            try unique(sink.field(name, value, deadline: nil), at: start)
+        }
+    }
+
+    private func readOldHash(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let start = input.offset
+        let list = try oldPacked(&input, elements: 2)
+        sink.beginHash(count: list.count / 2)
+        var name: PackedElement?
+        try list.forEach { (element) throws(ReadFault) in
+            guard let known = name.take() else {
+                name = element
+                return
+            }
+            let isNew = known.withBytes { name in
+                element.withBytes { sink.field(name, $0, deadline: nil) }
+            }
+            try unique(isNew, at: start)
+        }
+    }
+
+    private func readOldSortedSet(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let start = input.offset
+        let list = try oldPacked(&input, elements: 2)
+        sink.beginSortedSet(count: list.count / 2)
+        var member: PackedElement?
+        try list.forEach { (element) throws(ReadFault) in
+            guard let known = member.take() else {
+                member = element
+                return
+            }
+            guard let score = Self.score(element) else {
+                throw ReadFault(reason: .badScore, offset: start)
+            }
+            try unique(known.withBytes { sink.member($0, score: score) }, at: start)
+        }
+    }
+
+    /// The score that an element is; nil if it is none.
+    private static func score(_ element: PackedElement) -> Double? {
+        switch element {
+        case .integer(let value): Double(value)
+        case .bytes(let text): DoubleText.parse(text).flatMap { $0.isNaN ? nil : $0 }
+        }
     }
 
     // MARK: Fields with deadlines
@@ -308,9 +422,7 @@ struct ValueReader {
             }
             try input.string(into: .first)
             try input.string(into: .second)
-            guard sink.field(input[.first], input[.second], deadline: deadline) else {
-                throw ReadFault(reason: .duplicateMember, offset: start)
-            }
+            try unique(sink.field(input[.first], input[.second], deadline: deadline), at: start)
         }
     }
 

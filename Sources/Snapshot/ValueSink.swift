@@ -19,22 +19,24 @@ public protocol ValueSink: ~Copyable {
     mutating func beginSet(count: Int)
     mutating func member(_ bytes: ByteSlice) -> Bool
     /// A whole set.
-    mutating func set(_ members: PackedList)
-    mutating func set(_ members: IntegerSet)
+    mutating func set(_ members: PackedList) -> Bool
+    mutating func set(_ members: IntegerSet) -> Bool
 
     /// A sorted set of `count` members in any order, up to `end`.
     mutating func beginSortedSet(count: Int)
     /// The score is a number, perhaps infinite.
     mutating func member(_ bytes: ByteSlice, score: Double) -> Bool
     /// A whole sorted set: members and their scores, in whatever order.
-    mutating func sortedSet(_ pairs: PackedList)
+    mutating func sortedSet(_ pairs: PackedList) -> Bool
 
     /// A hash of `count` fields, up to `end`.
     mutating func beginHash(count: Int)
     mutating func field(_ name: ByteSlice, _ value: ByteSlice, deadline: Int64?) -> Bool
     /// A whole hash: fields and their values.
-    mutating func hash(_ pairs: PackedList)
+    mutating func hash(_ pairs: PackedList) -> Bool
 
     /// The value is complete.
     mutating func end()
 }
+
+extension ValueBuilder: ValueSink {}

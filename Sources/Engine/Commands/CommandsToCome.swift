@@ -7,30 +7,22 @@ public enum CommandsToCome {
     public static let table: [CommandSpec] =
         generic
         + server
-        + connection
         + list
         + set
         + hash
         + sortedSet
         + geo
         + hyperloglog
-        + pubsub
         + scripting
         + cluster
 
     private static let generic: [CommandSpec] = [
-        CommandSpec(
-            "dump", 2, [.readonly], .generic, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
         CommandSpec(
             "migrate", -6, [.write], .generic,
             keys: [
                 .at(3, .rw, [.access, .delete]),
                 .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
             ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome),
-        CommandSpec(
-            "restore", -4, [.write, .denyOOM], .generic, keys: [.first(.ow, [.update])],
-            acl: [.keyspace, .dangerous], .toCome),
         CommandSpec(
             "sort", -2, [.write, .denyOOM], .generic,
             keys: [.first(.ro, [.access]), .unknown(.ro, [.access]), .unknown(.ow, [.update])],
@@ -86,8 +78,6 @@ public enum CommandsToCome {
                 CommandSpec(
                     "acl|whoami", 2, [.noScript, .loading, .stale, .sentinel], .server, .toCome),
             ]),
-        CommandSpec("bgrewriteaof", 1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
-        CommandSpec("bgsave", -1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
         CommandSpec(
             "module", -2, [], .server, .toCome,
@@ -106,30 +96,13 @@ public enum CommandsToCome {
                     "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
                     .toCome),
             ]),
-        CommandSpec("monitor", 1, [.admin, .noScript, .loading, .stale], .server, .toCome),
         CommandSpec("psync", -3, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
         CommandSpec(
             "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, .toCome),
         CommandSpec(
             "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
-        CommandSpec(
-            "restore-asking", -4, [.write, .denyOOM, .asking], .server,
-            keys: [.first(.ow, [.update])], acl: [.keyspace, .dangerous], .toCome),
-        CommandSpec("save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
-    ]
-
-    private static let connection: [CommandSpec] = [
-        CommandSpec(
-            "client|caching", 3, [.noScript, .loading, .stale, .sentinel], .connection, .toCome),
-        CommandSpec(
-            "client|getredir", 2, [.noScript, .loading, .stale, .sentinel], .connection, .toCome),
-        CommandSpec(
-            "client|tracking", -3, [.noScript, .loading, .stale, .sentinel], .connection, .toCome),
-        CommandSpec(
-            "client|trackinginfo", 2, [.noScript, .loading, .stale, .sentinel], .connection, .toCome
-        ),
     ]
 
     private static let list: [CommandSpec] = [
@@ -389,41 +362,6 @@ public enum CommandsToCome {
             "pfmerge", -2, [.write, .denyOOM], .hyperloglog,
             keys: [.first(.rw, [.access, .insert]), .from(2, .ro, [.access])], .toCome),
         CommandSpec("pfselftest", 1, [.admin], .hyperloglog, .toCome),
-    ]
-
-    private static let pubsub: [CommandSpec] = [
-        CommandSpec(
-            "psubscribe", -2, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
-        CommandSpec(
-            "publish", 3, [.pubsub, .loading, .stale, .fast, .mayReplicate, .sentinel], .pubsub,
-            .toCome),
-        CommandSpec(
-            "pubsub", -2, [], .pubsub, .toCome,
-            subcommands: [
-                CommandSpec("pubsub|channels", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec("pubsub|help", 2, [.loading, .stale], .pubsub, acl: [], .toCome),
-                CommandSpec("pubsub|numpat", 2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec("pubsub|numsub", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec(
-                    "pubsub|shardchannels", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec(
-                    "pubsub|shardnumsub", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-            ]),
-        CommandSpec(
-            "punsubscribe", -1, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
-        CommandSpec(
-            "spublish", 3, [.pubsub, .loading, .stale, .fast, .mayReplicate], .pubsub,
-            keys: [.first(.notKey)], .toCome),
-        CommandSpec(
-            "ssubscribe", -2, [.pubsub, .noScript, .loading, .stale], .pubsub,
-            keys: [.from(1, .notKey)], .toCome),
-        CommandSpec(
-            "subscribe", -2, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
-        CommandSpec(
-            "sunsubscribe", -1, [.pubsub, .noScript, .loading, .stale], .pubsub,
-            keys: [.from(1, .notKey)], .toCome),
-        CommandSpec(
-            "unsubscribe", -1, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [

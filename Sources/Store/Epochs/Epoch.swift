@@ -31,10 +31,8 @@ public struct EpochClock: ~Copyable {
 
     public init() {}
 
-    /// A clock of its own for building what belongs to nobody yet.
-    ///
-    /// - Parameter current: the epoch that new blocks are born in.
-    init(current: UInt32) { self.current = current }
+    /// A clock for values that no keyspace holds yet and so no snapshot sees; they are born in `epoch`.
+    init(building epoch: UInt32) { current = epoch }
 
     deinit {
         for index in unsafe freedCount..<ready.count { unsafe free(ready[index]) }

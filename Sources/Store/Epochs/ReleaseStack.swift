@@ -47,6 +47,8 @@ struct ReleaseStack {
     private struct Part {
         var block: UnsafeMutableRawPointer
         var kind: Kind
+
+        var word: UInt64 { UInt64(UInt(bitPattern: unsafe block)) }
     }
 
     private var parts: [Part] = []
@@ -62,7 +64,13 @@ struct ReleaseStack {
         unsafe parts.append(Part(block: block, kind: kind))
     }
 
-    /// Releases up to `limit` parts.
+    /// As above, with the address as a word; 0 is nothing.
+    private mutating func push(_ word: UInt64, _ kind: Kind) {
+        guard let block = unsafe UnsafeMutableRawPointer(bitPattern: UInt(word)) else { return }
+        unsafe push(block, kind)
+    }
+
+    /// Releases about `limit` parts.
     ///
     /// - Returns: how many were released.
     @discardableResult

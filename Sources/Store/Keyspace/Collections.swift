@@ -186,7 +186,7 @@ extension Keyspace {
     }
 
     /// The address of a copy of what `entry` holds outside of itself.
-    func copyOfValue(_ entry: Entry) -> UInt64 {
+    mutating func copyOfValue(_ entry: Entry) -> UInt64 {
         if let blob = entry.blob {
             let twin = Blob.make(room: blob.count, epoch: epochs.current)
             twin.write(blob.bytes, at: 0)

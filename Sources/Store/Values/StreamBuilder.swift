@@ -36,7 +36,7 @@ public struct StreamBuilder: ~Copyable {
 
     /// - Parameter epoch: the keyspace's current one.
     public init(epoch: UInt32) {
-        clock = EpochClock(current: epoch)
+        clock = EpochClock(building: epoch)
         stream = StreamValue.make(epoch: epoch)
     }
 

@@ -86,7 +86,7 @@ extension StreamValue {
 
     /// A stream of its own with the same content.
     func copied(epoch: UInt32) -> StreamValue {
-        var clock = EpochClock(current: epoch)
+        var clock = EpochClock(building: epoch)
         let twin = Self.make(epoch: epoch)
         nodes.forEach { element, _ in twin.append(node: element.node.copied(epoch: epoch), &clock) }
         twin.count = count
