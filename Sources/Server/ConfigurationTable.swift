@@ -609,11 +609,11 @@ public enum ConfigurationTable {
             "Most bytes of a sparse HyperLogLog."),
         Directive(
             .streamNodeMaxBytes, "stream-node-max-bytes",
-            .number(4096, .memory, .range(0, longMax)), traits: [.idle],
+            .number(4096, .memory, .range(0, longMax)),
             "Bytes per node of a stream; 0 for no limit."),
         Directive(
             .streamNodeMaxEntries, "stream-node-max-entries",
-            .number(100, .plain, .range(0, longMax)), traits: [.idle],
+            .number(100, .plain, .range(0, longMax)),
             "Entries per node of a stream; 0 for no limit."),
     ]
 

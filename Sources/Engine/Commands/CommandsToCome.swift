@@ -10,7 +10,6 @@ public enum CommandsToCome {
         + list
         + set
         + hash
-        + stream
         + scripting
         + cluster
 
@@ -230,70 +229,6 @@ public enum CommandsToCome {
         CommandSpec(
             "hvals", 2, [.readonly], .hash, keys: [.first(.ro, [.access])],
             tips: [.nondeterministicOutputOrder], .toCome),
-    ]
-
-    private static let stream: [CommandSpec] = [
-        CommandSpec("xack", -4, [.write, .fast], .stream, keys: [.first(.rw, [.update])], .toCome),
-        CommandSpec(
-            "xadd", -5, [.write, .denyOOM, .fast], .stream, keys: [.first(.rw, [.update])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "xautoclaim", -6, [.write, .fast], .stream, keys: [.first(.rw, [.delete])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "xclaim", -6, [.write, .fast], .stream, keys: [.first(.rw, [.update])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec("xdel", -3, [.write, .fast], .stream, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "xgroup", -2, [], .stream, .toCome,
-            subcommands: [
-                CommandSpec(
-                    "xgroup|create", -5, [.write, .denyOOM], .stream,
-                    keys: [.at(2, .rw, [.insert])], .toCome),
-                CommandSpec(
-                    "xgroup|createconsumer", 5, [.write, .denyOOM], .stream,
-                    keys: [.at(2, .rw, [.insert])], .toCome),
-                CommandSpec(
-                    "xgroup|delconsumer", 5, [.write], .stream, keys: [.at(2, .rw, [.delete])],
-                    .toCome),
-                CommandSpec(
-                    "xgroup|destroy", 4, [.write], .stream, keys: [.at(2, .rw, [.delete])], .toCome),
-                CommandSpec("xgroup|help", 2, [.loading, .stale], .stream, .toCome),
-                CommandSpec(
-                    "xgroup|setid", -5, [.write], .stream, keys: [.at(2, .rw, [.update])], .toCome),
-            ]),
-        CommandSpec(
-            "xinfo", -2, [], .stream, .toCome,
-            subcommands: [
-                CommandSpec(
-                    "xinfo|consumers", 4, [.readonly], .stream, keys: [.at(2, .ro, [.access])],
-                    tips: [.nondeterministicOutput], .toCome),
-                CommandSpec(
-                    "xinfo|groups", 3, [.readonly], .stream, keys: [.at(2, .ro, [.access])], .toCome
-                ),
-                CommandSpec("xinfo|help", 2, [.loading, .stale], .stream, .toCome),
-                CommandSpec(
-                    "xinfo|stream", -3, [.readonly], .stream, keys: [.at(2, .ro, [.access])],
-                    .toCome),
-            ]),
-        CommandSpec("xlen", 2, [.readonly, .fast], .stream, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "xpending", -3, [.readonly], .stream, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec("xrange", -4, [.readonly], .stream, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "xread", -4, [.readonly, .blocking], .stream,
-            keys: [.after("STREAMS", from: 1, to: -1, limit: 2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "xreadgroup", -7, [.write, .blocking], .stream,
-            keys: [.after("STREAMS", from: 4, to: -1, limit: 2, .ro, [.access])], .toCome),
-        CommandSpec("xrevrange", -4, [.readonly], .stream, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "xsetid", -3, [.write, .denyOOM, .fast], .stream, keys: [.first(.rw, [.update])],
-            .toCome),
-        CommandSpec(
-            "xtrim", -4, [.write], .stream, keys: [.first(.rw, [.delete])],
-            tips: [.nondeterministicOutput], .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [
