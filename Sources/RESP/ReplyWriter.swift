@@ -154,7 +154,16 @@ public struct ReplyWriter: ~Copyable {
     public mutating func beginArray() -> Int { buffer.count }
 
     public mutating func endArray(_ mark: Int, count: Int) {
-        var text: [UInt8] = [UInt8(ascii: "*")]
+        endAggregate(mark, UInt8(ascii: "*"), count)
+    }
+
+    /// As `endArray`, for a set.
+    public mutating func endSet(_ mark: Int, count: Int) {
+        endAggregate(mark, isRESP3 ? UInt8(ascii: "~") : UInt8(ascii: "*"), count)
+    }
+
+    private mutating func endAggregate(_ mark: Int, _ kind: UInt8, _ count: Int) {
+        var text: [UInt8] = [kind]
         text.append(contentsOf: String(count).utf8)
         text.append(13)
         text.append(10)

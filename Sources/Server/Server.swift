@@ -52,6 +52,7 @@ public enum HoldfastServer {
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
             StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
+            SetCommands.table, HashCommands.table,
             rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)

@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Store
 
 /// From the configuration to what the server's parts go by.
 extension ServerState {
@@ -135,5 +136,14 @@ extension EngineLimits {
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
         expiresLazily = configuration.flag(.lazyfreeLazyExpire)
         deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+        overwritesLazily = configuration.flag(.lazyfreeLazyServerDel)
+        encodings.hashEntriesMax = configuration.number(.hashMaxListpackEntries)
+        encodings.hashBytesMax = configuration.number(.hashMaxListpackValue)
+        encodings.setIntegersMax = configuration.number(.setMaxIntsetEntries)
+        encodings.setEntriesMax = configuration.number(.setMaxListpackEntries)
+        encodings.setBytesMax = configuration.number(.setMaxListpackValue)
+        encodings.sortedSetEntriesMax = configuration.number(.zsetMaxListpackEntries)
+        encodings.sortedSetBytesMax = configuration.number(.zsetMaxListpackValue)
+        encodings.listNodeSize = configuration.number(.listMaxListpackSize)
     }
 }

@@ -266,6 +266,10 @@ public struct EngineLimits: Sendable {
     public var expiresLazily = false
     /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.
     public var deletesLazily = false
+    /// `lazyfree-lazy-server-del`, for what SPOP of a whole set logs.
+    public var overwritesLazily = false
+    /// Up to where values are kept in packed encodings.
+    public var encodings = EncodingLimits()
 
     public init() {}
 }

@@ -48,6 +48,12 @@ public struct HashValue {
         return live
     }
 
+    /// The table of a hash in which nothing has expired.
+    public var quietTable: MemberTable? {
+        guard !hasDue, case .table(let table) = form else { return nil }
+        return table
+    }
+
     /// Whether any field has a deadline.
     public var hasDeadlines: Bool {
         if case .table(let table) = form { return table.deadlineCount > 0 }
