@@ -55,10 +55,19 @@ public enum HoldfastServer {
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, HyperLogLogCommands.table,
-            KeyCommands.table, DumpCommands.table, DatabaseCommands.table,
-            SortedSetCommands.table, GeoCommands.table,
-            rows.specs, CommandsToCome.table,
+            StringCommands.table,
+            BitmapCommands.table,
+            HyperLogLogCommands.table,
+            KeyCommands.table,
+            DumpCommands.table,
+            DatabaseCommands.table,
+            SetCommands.table,
+            HashCommands.table,
+            SortedSetCommands.table,
+            GeoCommands.table,
+            StreamCommands.table,
+            rows.specs,
+            CommandsToCome.table,
         ])
         return (table, rows.handlers)
     }

@@ -161,6 +161,9 @@ extension EngineLimits {
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
         expiresLazily = configuration.flag(.lazyfreeLazyExpire)
         deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+        stream = StreamLimits(
+            nodeBytes: configuration.number(.streamNodeMaxBytes),
+            nodeEntries: configuration.number(.streamNodeMaxEntries))
         replacesLazily = configuration.flag(.lazyfreeLazyServerDel)
         sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
         payloadVersion = Int(configuration.choiceName(.rdbVersion))

@@ -221,6 +221,16 @@ public final class EngineHarness {
         return result
     }
 
+    /// The bytes of all nodes of a stream in the database in use.
+    public func streamNodes(_ name: String) -> [[UInt8]] {
+        var nodes: [[UInt8]] = []
+        dispatcher.context.keyspace.forEach(database) { entry in
+            guard entry.key.text == name, entry.type == .stream else { return }
+            entry.root(StreamValue.self).forEachNode { nodes.append($1.copyToArray()) }
+        }
+        return nodes
+    }
+
     /// What DEBUG DIGEST would show.
     public var digest: String { dispatcher.context.keyspace.digest().hex }
 

@@ -268,6 +268,8 @@ public struct EngineLimits: Sendable {
     public var expiresLazily = false
     /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.
     public var deletesLazily = false
+    /// `stream-node-max-bytes` and `stream-node-max-entries`.
+    public var stream = StreamLimits()
     /// `lazyfree-lazy-server-del`, for what a value past its deadline leaves of the one it replaces.
     public var replacesLazily = false
     /// Up to where values are kept packed.

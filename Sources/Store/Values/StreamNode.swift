@@ -335,4 +335,10 @@ public struct StreamLimits: Sendable {
         self.nodeBytes = min(bytes, StreamNode.listBytesMax)
         self.nodeEntries = max(nodeEntries, 0)
     }
+
+    /// How many entries an approximate trim deletes at most if nobody says otherwise: a hundred nodes.
+    public var defaultTrimLimit: Int {
+        guard nodeEntries > 0 else { return 10_000 }
+        return nodeEntries >= 10_000 ? 1_000_000 : nodeEntries * 100
+    }
 }

@@ -259,6 +259,12 @@ public struct StreamValue: CollectionRoot {
         return id
     }
 
+    /// The first entry's ID, a deleted one's too if its node is still there; the greatest ID if there is none.
+    public var edgeID: StreamID {
+        let first = nodes.first()
+        return first.isAtEnd ? .max : first.element.node.masterID
+    }
+
     private var firstLiveID: StreamID? {
         var id: StreamID?
         forEach(limit: 1) {
