@@ -18,6 +18,9 @@ struct ReleaseStack {
         /// A page of one without values, and of one with values.
         case memberPage
         case fieldPage
+        /// The root of `ListNodes`, and a node of its tree.
+        case list
+        case listTree
 
         /// What an entry's word names, by the value's encoding.
         init(of encoding: Encoding) {
@@ -25,7 +28,8 @@ struct ReleaseStack {
             case .int, .embstr, .raw: self = .blob
             case .listpack, .intset: self = .packed
             case .hashtable: self = .memberTable
-            case .quicklist, .skiplist, .stream:
+            case .quicklist: self = .list
+            case .skiplist, .stream:
                 preconditionFailure("no structure for encoding \(encoding)")
             }
         }
@@ -50,6 +54,20 @@ struct ReleaseStack {
         unsafe parts.append(Part(block: block, kind: kind))
     }
 
+    /// - Parameter word: the block's address.
+    private mutating func push(_ word: UInt64, _ kind: Kind) {
+        guard let block = unsafe UnsafeMutableRawPointer(bitPattern: UInt(word)) else { return }
+        unsafe push(block, kind)
+    }
+
+    private mutating func push(_ node: ListNode) {
+        if node.isSingle {
+            unsafe push(node.blob.raw, .blob)
+        } else {
+            unsafe push(node.block.raw, .packed)
+        }
+    }
+
     /// Releases up to `limit` parts.
     ///
     /// - Returns: how many were released.
@@ -71,6 +89,17 @@ struct ReleaseStack {
                 unsafe MemberTable.releasePage(part.block, hasValues: false, &epochs)
             case .fieldPage:
                 unsafe MemberTable.releasePage(part.block, hasValues: true, &epochs)
+            case .list:
+                let list = unsafe ListNodes(part.block)
+                if list.hasFirst { push(list.first) }
+                if !list.isEmpty { push(list.last) }
+                if !list.tree.isEmpty { push(list.tree.word, .listTree) }
+                list.releaseRoot(&epochs)
+            case .listTree:
+                let word = UInt64(UInt(bitPattern: unsafe part.block))
+                CountedTree<ListNode>.dismantle(
+                    node: word, &epochs, child: { push($0, .listTree) },
+                    each: { $0.release(&$1) })
             }
             released += 1
         }

@@ -47,7 +47,8 @@ extension Entry {
         switch encoding {
         case .int, .embstr, .raw, .listpack, .intset: 0
         case .hashtable: root(MemberTable.self).memoryBytes
-        case .quicklist, .skiplist, .stream:
+        case .quicklist: root(ListNodes.self).memoryBytes
+        case .skiplist, .stream:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -185,7 +186,7 @@ extension Keyspace {
     }
 
     /// The address of a copy of what `entry` holds outside of itself.
-    func copyOfValue(_ entry: Entry) -> UInt64 {
+    mutating func copyOfValue(_ entry: Entry) -> UInt64 {
         if let blob = entry.blob {
             let twin = Blob.make(room: blob.count, epoch: epochs.current)
             twin.write(blob.bytes, at: 0)
@@ -202,7 +203,9 @@ extension Keyspace {
         case .hashtable:
             return unsafe UInt64(
                 UInt(bitPattern: entry.root(MemberTable.self).copy(epochs.current).raw))
-        case .quicklist, .skiplist, .stream:
+        case .quicklist:
+            return unsafe UInt64(UInt(bitPattern: entry.root(ListNodes.self).copy(&epochs).raw))
+        case .skiplist, .stream:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }

@@ -38,6 +38,10 @@ public struct DataDigest: Equatable, Sendable {
 
     private mutating func mix(_ other: SHA1.Digest) { digest = SHA1.hash(digest ^ other) }
 
+    private mutating func mix(_ element: PackedElement) {
+        element.withBytes { mix(SHA1.hash($0)) }
+    }
+
     private mutating func mixValue(of entry: Entry) {
         mix(SHA1.hash(bigEndian: UInt32(entry.type.rawValue)))
         switch entry.type {
@@ -49,7 +53,8 @@ public struct DataDigest: Equatable, Sendable {
             } else {
                 mix(SHA1.hash(entry.bytes))
             }
-        case .list, .set, .sortedSet, .hash, .stream:
+        case .list: ListValue(entry).forEach { mix($0) }
+        case .set, .sortedSet, .hash, .stream:
             preconditionFailure("no digest for values of type \(entry.type)")
         }
         if entry.hasDeadline { digest = digest ^ SHA1.hash(ByteSlice("!!expire!!")) }
