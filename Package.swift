@@ -65,7 +65,8 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "CLinux",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Snapshot",
+                "CLinux",
             ],
             path: "Sources/Engine", swiftSettings: serverSide),
 
@@ -73,7 +74,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Engine",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Snapshot",
+                "Engine",
             ],
             path: "Sources/Server", swiftSettings: serverSide),
 
@@ -143,8 +145,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Server", "Engine", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
-                "TestSupport",
+                "Server", "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP",
+                "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
         .testTarget(
@@ -164,7 +166,10 @@ if Context.environment["FUZZ"] != nil {
         .target(
             name: "FuzzDriver", dependencies: ["FuzzTargets"], path: "fuzz/FuzzDriver",
             swiftSettings: strict))
-    for name in ["resp", "segment", "manifest", "config", "commands", "canary"] {
+    for name in [
+        "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
+        "canary",
+    ] {
         package.targets.append(
             .executableTarget(
                 name: "fuzz-\(name)", dependencies: ["FuzzDriver", "FuzzTargets"],

@@ -2,7 +2,7 @@ internal import CLinux
 
 /// Floating-point numbers as Redis reads and prints them.
 ///
-/// Printing (7.2): whole numbers below 2^52 as integers, all else with the fewest digits that read back
+/// Printing (7.2): whole numbers up to 2^62 as integers, all else with the fewest digits that read back
 /// as the same double: `0.1`, `1e+20`, `1e-7`, `inf`, `-inf`, `nan`, `-0`.
 ///
 /// Reading: the whole text, as C's strtod in the C locale takes it (decimal, exponent, hexadecimal,
@@ -24,7 +24,7 @@ public enum DoubleText {
         if value.isNaN { return "nan" }
         if value.isInfinite { return value < 0 ? "-inf" : "inf" }
         if value == 0 { return value.sign == .minus ? "-0" : "0" }
-        if value.magnitude < 4_503_599_627_370_496, value == value.rounded(.towardZero) {
+        if value.magnitude <= 4_611_686_018_427_387_904, value == value.rounded(.towardZero) {
             return String(Int64(value))
         }
         let (digits, exponent) = shortestDigits(value.magnitude)

@@ -91,8 +91,33 @@ public struct RecoveredLog: Sendable {
     /// Held until closed; nil after an inspection.
     public var lock: (any File)?
 
+    /// The number that a new base gets, and its name in the folder.
+    public var nextBaseSequence: UInt64 {
+        (manifest.lines.filter { $0.type != .incremental }.map(\.sequence).max() ?? 0) + 1
+    }
+
+    /// Unless a manifest is in force it is a name that means nothing to a start that finds it unlisted.
+    public func nextBaseName(in folder: LogFolder) -> String {
+        isFresh ? folder.importedBaseName : folder.baseName(nextBaseSequence)
+    }
+
+    /// Lets the log begin with `base`, whose file is durable. For a log that holds nothing.
+    public mutating func adopt(_ base: LogBase) {
+        precondition(base.lsn == end && manifest.base == nil, "a first base for a log in use")
+        manifest.lines.insert(base.line, at: 0)
+        files.insert(
+            LoadedFile(
+                name: base.name, kind: .plain, firstLSN: base.lsn, endLSN: base.lsn,
+                bytes: base.bytes, batches: 0, firstMilliseconds: 0, lastMilliseconds: 0), at: 0)
+    }
+
     /// The bytes of all loaded files.
     public var totalBytes: Int64 { files.reduce(0) { $0 + $1.bytes } }
+}
+
+/// Thrown by a reader of logs that can't read RDB content: it passes over an empty base only.
+public struct SnapshotsUnread: Error {
+    public init() {}
 }
 
 /// RDB content at the start of a file.
@@ -107,6 +132,19 @@ public struct LogSnapshot {
     /// For reports of progress: what was loaded before, and is to be loaded in all.
     public let loadedBytes: Int64
     public let totalBytes: Int64
+
+    public init(
+        file: any File, path: String, history: HistoryID?, lsn: LSN?, isBase: Bool,
+        loadedBytes: Int64, totalBytes: Int64
+    ) {
+        self.file = file
+        self.path = path
+        self.history = history
+        self.lsn = lsn
+        self.isBase = isBase
+        self.loadedBytes = loadedBytes
+        self.totalBytes = totalBytes
+    }
 }
 
 /// Recovery: from a log folder to its records, in order, and to the point where a writer goes on.
@@ -118,7 +156,8 @@ public enum LogReader {
     ///
     /// - Returns: where it ends in the file; nil if it is to be left alone, which only a dump beside an empty
     ///   log may be.
-    /// - Throws: `RecordFault` or anything else, for content that can't be relied on.
+    /// - Throws: `SnapshotsUnread` from a caller that knows nothing of RDB content; `RecordFault` or anything else
+    ///   for content that can't be relied on.
     public typealias LoadSnapshot = (LogSnapshot) throws -> Int64?
 
     /// Reads the log, gives all its records to `apply`, cuts a torn tail, and makes what was read
@@ -129,7 +168,8 @@ public enum LogReader {
     ///   then refused as corrupt, with the place.
     public static func recover(
         _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply,
-        snapshot: LoadSnapshot? = nil, progress: Progress = { _, _ in }
+        snapshot: LoadSnapshot = { _ in throw SnapshotsUnread() },
+        progress: Progress = { _, _ in }
     ) throws(LogReadError) -> RecoveredLog {
         var recovery = Recovery(settings, fileSystem, isInspection: false)
         do throws(LogReadError) {
@@ -143,7 +183,8 @@ public enum LogReader {
     /// The same reading and the same verdict, changing nothing and taking no lock.
     public static func inspect(
         _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply = { _ in },
-        snapshot: LoadSnapshot? = nil, progress: Progress = { _, _ in }
+        snapshot: LoadSnapshot = { _ in throw SnapshotsUnread() },
+        progress: Progress = { _, _ in }
     ) throws(LogReadError) -> RecoveredLog {
         var recovery = Recovery(settings, fileSystem, isInspection: true)
         return try recovery.run(apply, snapshot, progress)
@@ -175,7 +216,7 @@ private struct Recovery {
     }
 
     mutating func run(
-        _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot?,
+        _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot,
         _ progress: LogReader.Progress
     ) throws(LogReadError) -> RecoveredLog {
         let hasFolder = try onDisk(try disk.kind(of: folder.path) != nil)
@@ -303,7 +344,7 @@ private struct Recovery {
     }
 
     private mutating func load(
-        _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot?,
+        _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot,
         _ progress: LogReader.Progress
     ) throws(LogReadError) {
         let lines = manifest.loaded
@@ -346,9 +387,8 @@ private struct Recovery {
 
     /// Loads the RDB file of a server without a log, which stands beside a log that holds nothing.
     private mutating func importDump(
-        _ snapshot: LogReader.LoadSnapshot?
+        _ snapshot: LogReader.LoadSnapshot
     ) throws(LogReadError) {
-        guard let snapshot else { throw .strayDump(path: dumpPath) }
         let file = try onDisk(try disk.open(dumpPath, .read))
         defer { file.close() }
         bytesToLoad += try onDisk(try file.size())
@@ -376,15 +416,12 @@ private struct Recovery {
     private var snapshotBytes = 0
 
     private mutating func loadSnapshot(
-        _ line: Manifest.Line, _ file: any File, _ snapshot: LogReader.LoadSnapshot?
+        _ line: Manifest.Line, _ file: any File, _ snapshot: LogReader.LoadSnapshot
     ) throws(LogReadError) {
-        guard let snapshot else { return try checkIsEmptySnapshot(line, file) }
         let place = LogSnapshot(
             file: file, path: path(of: line), history: manifest.history, lsn: line.firstLSN,
             isBase: true, loadedBytes: loadedBytes, totalBytes: bytesToLoad)
-        guard let end = try read(place, snapshot) else {
-            throw corrupt(line, 0, "the base was left alone")
-        }
+        guard let end = try read(place, snapshot) else { return try checkIsEmptySnapshot(line, file) }
         snapshotBytes = Int(end)
     }
 
@@ -394,6 +431,9 @@ private struct Recovery {
     ) throws(LogReadError) -> Int64? {
         do {
             return try snapshot(place)
+        } catch is SnapshotsUnread {
+            if !place.isBase { throw .strayDump(path: place.path) }
+            return nil
         } catch {
             let fault = error as? RecordFault
             throw .corrupt(

@@ -67,7 +67,11 @@ extension ServerState {
             }
         }
         if condition.isOutOfMemory, flags.contains(.denyOOM) { return Self.outOfMemory }
-        if flags.contains(.write), let reason = condition.writeRefusal { return .message(reason) }
+        if flags.contains(.write),
+            let reason = condition.writeRefusal ?? condition.snapshotRefusal
+        {
+            return .message(reason)
+        }
         if flags.contains(.denyOOM), let reason = condition.growthRefusal {
             return .message(reason)
         }

@@ -103,6 +103,7 @@ struct CommandLoop: ~Copyable {
         if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
+        state.beginDueSnapshot(wake: { [wakeUp] in wakeUp.signal() })
         sendReplies()
         if !held.isEmpty { resumeHeld() }
         if state.listenersToAdopt != nil { adoptListeners() }
@@ -150,6 +151,7 @@ struct CommandLoop: ~Copyable {
             accept(listeners[Int(event.token & 0xFFFF)])
         } else if event.token & Self.wakeToken != 0 {
             wakeUp.drain()
+            state.finishSnapshots()
             state.updateCondition()
         } else if event.token & Self.signalToken != 0 {
             while let signal = signals.next() { state.receive(signal: signal) }

@@ -248,11 +248,11 @@ public enum ConfigurationTable {
             "Do not sync while a snapshot or rewrite is being written."),
         Directive(
             .autoAofRewritePercentage, "auto-aof-rewrite-percentage",
-            .number(100, .plain, .range(0, intMax)), traits: [.idle],
+            .number(100, .plain, .range(0, intMax)), 
             "Growth since the last rewrite that starts another; 0 for never."),
         Directive(
             .autoAofRewriteMinSize, "auto-aof-rewrite-min-size",
-            .number(67_108_864, .memory, .range(0, longMax)), traits: [.idle],
+            .number(67_108_864, .memory, .range(0, longMax)), 
             "Least size of a log that is rewritten by itself."),
         Directive(
             .aofLoadTruncated, "aof-load-truncated", .flag(true),
@@ -275,12 +275,10 @@ public enum ConfigurationTable {
             .walPreallocate, "wal-preallocate", .flag(true),
             "Reserve room for the open segment ahead, so that syncs are short."),
         Directive(
-            .walRetainSize, "wal-retain-size", .number(0, .memory, .range(0, longMax)),
-            traits: [.idle],
+            .walRetainSize, "wal-retain-size", .number(268_435_456, .memory, .range(0, longMax)),
             "Bytes of old segments to keep beyond the newest base."),
         Directive(
             .walRetainTime, "wal-retain-time", .number(0, .plain, .range(0, longMax)),
-            traits: [.idle],
             "Seconds to keep old segments beyond the newest base."),
         Directive(
             .walArchiveCommand, "wal-archive-command", .text("", .free),
@@ -310,24 +308,25 @@ public enum ConfigurationTable {
 
     private static let snapshots: [Directive] = [
         Directive(
-            .save, "save", .savePoints("3600 1 300 100 60 10000"), traits: [.severalWords, .idle],
+            .save, "save", .savePoints("3600 1 300 100 60 10000"), traits: [.severalWords],
             "Snapshot after so many seconds if so many changes were made; pairs."),
         Directive(
-            .dbfilename, "dbfilename", .text("dump.rdb", .fileName), traits: [.protected, .idle],
+            .saveVerify, "save-verify", .flag(true),
+            "Read a snapshot back and compare checksums before it takes the old one's place."),
+        Directive(
+            .dbfilename, "dbfilename", .text("dump.rdb", .fileName), traits: [.protected],
             "Name of the snapshot file, inside dir."),
         Directive(
-            .rdbcompression, "rdbcompression", .flag(true), traits: [.idle],
+            .rdbcompression, "rdbcompression", .flag(true), 
             "Compress strings in snapshots."),
         Directive(
             .rdbCompression, "rdb-compression", .choice(.names(["lz4", "lzf", "no"]), 0),
-            traits: [.idle],
             "Compression of snapshot files."),
         Directive(
             .aofBaseCompression, "aof-base-compression", .choice(.names(["lz4", "lzf", "no"]), 1),
-            traits: [.idle],
             "Compression of the log's bases."),
         Directive(
-            .rdbchecksum, "rdbchecksum", .flag(true), traits: [.immutable, .idle],
+            .rdbchecksum, "rdbchecksum", .flag(true), traits: [.immutable],
             "End snapshots with a checksum."),
         Directive(
             .rdbDelSyncFiles, "rdb-del-sync-files", .flag(false), traits: [.idle],
@@ -336,12 +335,17 @@ public enum ConfigurationTable {
             .rdbSaveIncrementalFsync, "rdb-save-incremental-fsync", .flag(true), traits: [.idle],
             "Sync a snapshot in steps."),
         Directive(
-            .stopWritesOnBgsaveError, "stop-writes-on-bgsave-error", .flag(true), traits: [.idle],
+            .stopWritesOnBgsaveError, "stop-writes-on-bgsave-error", .flag(true), 
             "Refuse writes after a snapshot failed."),
         Directive(
             .sanitizeDumpPayload, "sanitize-dump-payload",
-            .choice(.names(["no", "yes", "clients"]), 0), traits: [.idle],
-            "Check the inside of RESTORE payloads and snapshots."),
+            .choice(.names(["no", "yes", "clients"]), 0),
+            "Look for duplicates in RESTORE payloads and snapshots as well."),
+        Directive(
+            .rdbVersion, "rdb-version",
+            .choice(.names(["lowest", "9", "10", "11", "12"]), 0),
+            "Version of RDB files and DUMP payloads: the lowest, from 10 on, that holds everything, or this."
+        ),
     ]
 
     private static let replication: [Directive] = [
@@ -833,11 +837,11 @@ public enum ConfigurationTable {
             "Milliseconds between pings on the bus; 0 for the usual."),
         Directive(
             .keyLoadDelay, "key-load-delay", .number(0, .plain, .range(intMin, intMax)),
-            traits: [.hidden, .idle],
+            traits: [.hidden],
             "Microseconds of sleep per key loaded."),
         Directive(
             .rdbKeySaveDelay, "rdb-key-save-delay", .number(0, .plain, .range(intMin, intMax)),
-            traits: [.hidden, .idle],
+            traits: [.hidden],
             "Microseconds of sleep per key saved."),
         Directive(
             .loadingProcessEventsIntervalBytes, "loading-process-events-interval-bytes",

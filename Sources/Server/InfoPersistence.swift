@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Snapshot
 internal import Store
 
 /// INFO's section about what is on disk.
@@ -13,29 +14,32 @@ extension ServerState {
             info.field(name, 0)
         }
         info.field("current_fork_perc", "0.00")
-        info.field("current_save_keys_processed", 0)
-        info.field("current_save_keys_total", 0)
-        info.field("rdb_changes_since_last_save", dispatcher.context.keyspace.version)
-        info.field("rdb_bgsave_in_progress", 0)
-        info.field("rdb_last_save_time", identity.startedAt)
-        info.field("rdb_last_bgsave_status", "ok")
-        info.field("rdb_last_bgsave_time_sec", -1)
-        info.field("rdb_current_bgsave_time_sec", -1)
-        for name in [
-            "rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired",
-            "rdb_last_load_keys_loaded",
-        ] {
-            info.field(name, 0)
-        }
+        info.field("current_save_keys_processed", saving.job?.progress.keys ?? 0)
+        info.field("current_save_keys_total", saving.job?.keyCount ?? 0)
+        addSaveProgress(to: &info)
+        info.field("rdb_changes_since_last_save", changesSinceSave)
+        info.field("rdb_bgsave_in_progress", saving.isSaving)
+        info.field("rdb_last_save_time", saving.savedAt)
+        info.field("rdb_last_bgsave_status", saving.hasFailed ? "err" : "ok")
+        info.field("rdb_last_bgsave_time_sec", saving.saveSeconds)
+        info.field(
+            "rdb_current_bgsave_time_sec",
+            saving.isSaving && saving.job != nil ? now / 1000 - saving.jobStartedAt : -1)
+        info.field("rdb_saves", saving.saveCount)
+        info.field("rdb_last_cow_size", 0)
+        info.field("rdb_last_load_keys_expired", saving.keysExpired)
+        info.field("rdb_last_load_keys_loaded", saving.keysLoaded)
         let report = durability.writer?.report()
         info.field("aof_enabled", report != nil)
-        info.field("aof_rewrite_in_progress", 0)
-        info.field("aof_rewrite_scheduled", 0)
-        info.field("aof_last_rewrite_time_sec", -1)
-        info.field("aof_current_rewrite_time_sec", -1)
-        info.field("aof_last_bgrewrite_status", "ok")
-        info.field("aof_rewrites", 0)
-        info.field("aof_rewrites_consecutive_failures", 0)
+        info.field("aof_rewrite_in_progress", saving.isRewriting)
+        info.field("aof_rewrite_scheduled", saving.isRewriteScheduled)
+        info.field("aof_last_rewrite_time_sec", saving.rewriteSeconds)
+        info.field(
+            "aof_current_rewrite_time_sec",
+            saving.isRewriting && !saving.isRewriteDue ? now / 1000 - saving.jobStartedAt : -1)
+        info.field("aof_last_bgrewrite_status", saving.rewriteHasFailed ? "err" : "ok")
+        info.field("aof_rewrites", saving.rewriteCount)
+        info.field("aof_rewrites_consecutive_failures", saving.rule.failures)
         info.field("aof_last_write_status", report?.isFailing == true ? "err" : "ok")
         info.field("aof_last_cow_size", 0)
         info.field("module_fork_in_progress", 0)
@@ -72,11 +76,30 @@ extension ServerState {
         }
         info.field("wal_segment", report.segment)
         info.field("wal_segments", report.segmentCount)
+        info.field("wal_retained_bytes", report.retainedBytes)
+        info.field("wal_first_lsn", report.firstLSN.value)
         info.field("wal_growth_allowed", report.growthAllowed)
         info.field("wal_writers_held", condition.holdsWriters)
         info.field("wal_failures", report.figures.failures)
         info.field("wal_heals", report.figures.heals)
         info.field("wal_last_error", report.isFailing ? report.lastError?.reason ?? "" : "")
+    }
+
+    /// What the snapshot that is being written has done and has left.
+    private func addSaveProgress(to info: inout InfoText) {
+        let job = saving.job
+        let phase =
+            saving.installing != nil ? "install" : job == nil ? "none" : "write"
+        info.field("current_save_phase", phase)
+        info.field("current_save_bytes", job?.progress.bytes ?? 0)
+        var left: Int64 = -1
+        if let job, job.progress.keys > 0 {
+            let passed = Double(max(now / 1000 - saving.jobStartedAt, 0))
+            left = Int64(
+                passed * Double(job.keyCount - job.progress.keys) / Double(job.progress.keys))
+        }
+        info.field("current_save_eta_seconds", left)
+        info.field("last_freeze_us", statistics.lastFreezeMicroseconds)
     }
 
     private func addLoading(to info: inout InfoText) {

@@ -46,12 +46,14 @@ public enum HoldfastServer {
         ClientCommands.register(&rows)
         ConfigCommands.register(&rows)
         ServerCommands.register(&rows)
+        PersistenceCommands.register(&rows)
         SlowLogCommands.register(&rows)
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
+            StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
+            DatabaseCommands.table,
             rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)
@@ -152,7 +154,10 @@ public enum HoldfastServer {
         try loop.register()
         if configuration.appendonly {
             try loop.openLog(wake: { wakeUp.signal() })
+        } else {
+            try loop.loadDump()
         }
+        loop.state.beginSaving()
         Startup.setTitle(loop.state.configuration)
         StartReport.ready(listeners, diagnostics)
         loop.run()

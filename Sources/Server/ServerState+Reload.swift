@@ -4,6 +4,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Snapshot
 internal import Store
 
 /// What DEBUG does with the whole data set and the whole process.
@@ -45,6 +46,64 @@ extension ServerState {
             throw .message("ERR Error trying to load the AOF: \(failure)")
         }
         diagnostics.notice("Log loaded again by DEBUG: \(replayer.count) records, LSN \(end)")
+    }
+
+    struct ReloadOptions {
+        var saves = true
+        var flushes = true
+        /// Keys that are there already are replaced.
+        var merges = false
+    }
+
+    /// Saves a snapshot and takes all data from it again.
+    mutating func reloadSnapshot(_ options: ReloadOptions) throws(CommandError) {
+        if dispatcher.context.log.isUnitOpen {
+            throw .text("ERR loading is not possible inside a transaction")
+        }
+        if options.saves {
+            if saving.isSaving { throw .text("ERR Background save already in progress") }
+            do throws(SnapshotWriteError) {
+                try saveNow()
+            } catch { throw .message("ERR Error trying to save the DB: \(error)") }
+        }
+        dispatcher.beginUnit(at: now)
+        if options.flushes {
+            for database in 0..<dispatcher.context.keyspace.databaseCount {
+                dispatcher.context.keyspace.removeAll(database)
+            }
+        }
+        var failure: String?
+        do {
+            try reloadDump(merges: options.merges)
+        } catch {
+            failure = "\(error)"
+        }
+        // Every key may have changed for those who watch.
+        dispatcher.endUnit()
+        // What the log says and what is in memory may differ now: a base mends that.
+        if !options.saves || !options.flushes || failure != nil, durability.writer != nil {
+            saving.isRewriteDue = true
+        }
+        if let failure {
+            diagnostics.warning("Loading the snapshot again failed: \(failure)")
+            throw .text("ERR Error trying to load the RDB dump, check server logs")
+        }
+        diagnostics.notice("DB reloaded by DEBUG RELOAD")
+    }
+
+    private mutating func reloadDump(merges: Bool) throws {
+        let path = "\(configuration.dir)/\(configuration.text(.dbfilename))"
+        let file = try LinuxFileSystem().open(path, .read)
+        defer { file.close() }
+        var settings = loaderSettings(dropsExpired: true)
+        settings.replacesKeys = merges
+        var loader = try SnapshotLoader(try FileSource(file), settings: settings)
+        var dropped: [(database: Int, key: [UInt8])] = []
+        while try step(&loader, dropped: { dropped.append(($0, $1.copyToArray())) }) {}
+        noteLoaded(loader)
+        for (database, key) in dropped {
+            key.withSlice { dispatcher.logExpiry(of: $0, database) }
+        }
     }
 
     /// Hands over what this turn has appended and waits until all of it can be read back.

@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Store
 
 /// From the configuration to what the server's parts go by.
 extension ServerState {
@@ -31,6 +32,12 @@ extension ServerState {
         latency.threshold = Int64(configuration.latencyMonitorThreshold)
         dispatcher.counters.tracksLatency = settings.tracksLatency
         updateMemory()
+        saving.points.points = configuration.savePoints.map {
+            .init(seconds: $0.seconds, changes: $0.changes)
+        }
+        saving.rule.growthPercent = configuration.number(.autoAofRewritePercentage)
+        saving.rule.bytesMin = Int64(configuration.number(.autoAofRewriteMinSize))
+        updateCondition()
         updateSlowTicks()
         guardedClock.jumpLimit = Int64(configuration.clockJumpLimitMilliseconds)
         if guardedClock.jumpLimit == 0 || guardedClock.held <= guardedClock.jumpLimit {
@@ -91,6 +98,8 @@ extension LogWriterSettings {
         unsyncedMillisecondsMax = configuration.maxUnsyncedMilliseconds
         reserveBytes = Int64(configuration.walReserve)
         retainBytes = Int64(configuration.number(.walRetainSize))
+        retainMilliseconds = Int64(
+            clamping: min(configuration.number(.walRetainTime), .max / 1000) * 1000)
     }
 }
 
@@ -135,5 +144,22 @@ extension EngineLimits {
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
         expiresLazily = configuration.flag(.lazyfreeLazyExpire)
         deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+        replacesLazily = configuration.flag(.lazyfreeLazyServerDel)
+        sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
+        payloadVersion = Int(configuration.choiceName(.rdbVersion))
+        encodings.take(configuration)
+    }
+}
+
+extension EncodingLimits {
+    mutating func take(_ configuration: Configuration) {
+        hashEntriesMax = configuration.number(.hashMaxListpackEntries)
+        hashBytesMax = configuration.number(.hashMaxListpackValue)
+        setIntegersMax = configuration.number(.setMaxIntsetEntries)
+        setEntriesMax = configuration.number(.setMaxListpackEntries)
+        setBytesMax = configuration.number(.setMaxListpackValue)
+        sortedSetEntriesMax = configuration.number(.zsetMaxListpackEntries)
+        sortedSetBytesMax = configuration.number(.zsetMaxListpackValue)
+        listNodeSize = configuration.number(.listMaxListpackSize)
     }
 }

@@ -99,6 +99,10 @@ extension ServerState {
     /// Takes over what the log says about itself.
     mutating func updateCondition() {
         if condition.pausedUntil > 0, now >= condition.pausedUntil { endPause() }
+        condition.snapshotRefusal =
+            saving.hasFailed && !saving.points.points.isEmpty
+                && configuration.flag(.stopWritesOnBgsaveError)
+            ? Self.snapshotRefusal : nil
         guard let writer = durability.writer else { return }
         condition.holdsWriters = writer.shouldHoldWriters
         condition.writeRefusal = nil
@@ -111,6 +115,13 @@ extension ServerState {
                 "MISCONF Errors writing to the AOF file: No space left on device"
         }
     }
+
+    private static let snapshotRefusal =
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
+        + "disk. Commands that may modify the data set are disabled, because this instance is "
+        + "configured to report errors during writes if RDB snapshotting fails "
+        + "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+        + "RDB error."
 
     mutating func endPause() {
         condition.pausedUntil = 0
@@ -133,6 +144,7 @@ extension ServerState {
         updateSlowTicks()
         updateCondition()
         updateMemory()
+        runSavingCron()
         let nanoseconds = clock.monotonicNanoseconds
         statistics.instantaneous.sample(
             .commands, statistics.commandsProcessed, nanoseconds: nanoseconds)
@@ -148,7 +160,7 @@ extension ServerState {
     mutating func receive(signal: String) {
         if signal == "SIGHUP" { return }
         diagnostics.signalReceived("Received \(signal) scheduling shutdown...")
-        shutdown = ShutdownRequest(signal: signal)
+        _ = requestShutdown(ShutdownRequest(signal: signal))
     }
 }
 

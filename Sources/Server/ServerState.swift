@@ -31,6 +31,7 @@ struct ServerState: ~Copyable {
     /// TCP listeners that take the place of those in use.
     var listenersToAdopt: [Listener]?
     var loading = LoadingProgress()
+    var saving = Saving()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.
@@ -85,6 +86,8 @@ struct ServerCondition {
     var isLoading = false
     /// The reason why writes are refused with MISCONF, if they are.
     var writeRefusal: String?
+    /// The same for writes, while snapshots fail.
+    var snapshotRefusal: String?
     /// The same for writes that can grow the data: the disk is nearly full. Deletes go on.
     var growthRefusal: String?
     /// More memory is in use than `maxmemory` allows: what makes the data set grow is refused.
@@ -97,7 +100,7 @@ struct ServerCondition {
 
     /// Nothing does.
     var isPlain: Bool {
-        !isLoading && writeRefusal == nil && growthRefusal == nil && !holdsWriters
+        !isLoading && writeRefusal == nil && snapshotRefusal == nil && growthRefusal == nil && !holdsWriters
             && pausedUntil == 0 && !isOutOfMemory
     }
 }
@@ -124,6 +127,7 @@ struct ServerStatistics {
     var queryBufferDisconnections: UInt64 = 0
     var outputBufferDisconnections: UInt64 = 0
     var peakMemory = 0
+    var lastFreezeMicroseconds: Int64 = 0
     /// In use before any data was loaded.
     var startMemory = 0
     var instantaneous = InstantaneousRates()

@@ -145,7 +145,9 @@ public enum Setting: Int, CaseIterable, Sendable {
     case replicaof
     case requirepass
     case sanitizeDumpPayload
+    case rdbVersion
     case save
+    case saveVerify
     case serverCpulist
     case setMaxIntsetEntries
     case setMaxListpackEntries

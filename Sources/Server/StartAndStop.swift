@@ -18,7 +18,8 @@ extension CommandLoop {
         settings.dumpName = configuration.text(.dbfilename)
         settings.loadsTruncated = configuration.flag(.aofLoadTruncated)
         settings.mayStartEmpty = configuration.flag(.allowEmptyStart)
-        let log = try load(settings)
+        var log = try load(settings)
+        if log.hasImportedDump { try state.writeFirstBase(of: &log) }
         let writer = try LogWriter.open(
             log, in: folder, settings: LogWriterSettings(configuration),
             fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
@@ -33,6 +34,8 @@ extension CommandLoop {
         let now = state.clock.wallMilliseconds
         let log = try LogReader.recover(settings, on: LinuxFileSystem()) { records in
             try replayer.apply(records, to: &state.dispatcher, now: now)
+        } snapshot: { place in
+            try load(place)
         } progress: { loaded, total in
             state.advanceLoading(loaded: loaded, total: total)
             serveWhileLoading()

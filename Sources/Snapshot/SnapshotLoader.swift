@@ -7,6 +7,9 @@ public struct SnapshotLoaderSettings: Sendable {
     /// Keys whose deadline lies at or before this moment (Unix ms) are dropped: what a primary does with a
     /// snapshot, but not with the base of a log.
     public var dropsExpiredAt: Int64?
+    /// A key that is there already is replaced; else it is an error.
+    public var replacesKeys = false
+    public var limits = EncodingLimits()
     /// `key-load-delay`: µs to sleep after each key; below 0, 1 µs after so many keys.
     public var keyDelayMicroseconds = 0
 
@@ -26,6 +29,7 @@ public struct SnapshotLoader: ~Copyable {
     /// Keys with an empty value, which no server should have written.
     public private(set) var keysEmpty = 0
     public private(set) var isDone = false
+    private var builder: ValueBuilder?
 
     public init(
         _ source: any SnapshotSource, settings: SnapshotLoaderSettings
@@ -61,10 +65,12 @@ public struct SnapshotLoader: ~Copyable {
         dropped: (_ database: Int, _ key: ByteSlice) -> Void = { _, _ in }
     ) throws(SnapshotReadError) -> Bool {
         let end = reader.offset + Int64(bytes)
+        var builder =
+            self.builder.take() ?? ValueBuilder(limits: settings.limits, hasher: keyspace.hasher)
         while !isDone, reader.offset < end {
             switch try reader.next() {
             case .key(let head):
-                try load(head, into: &keyspace, access: access, dropped: dropped)
+                try load(head, with: &builder, into: &keyspace, access: access, dropped: dropped)
                 if settings.keyDelayMicroseconds != 0 {
                     Pause.afterKey(settings.keyDelayMicroseconds, count: keysLoaded)
                 }
@@ -79,11 +85,13 @@ public struct SnapshotLoader: ~Copyable {
             case .end: isDone = true
             }
         }
+        self.builder = consume builder
         return !isDone
     }
 
     private mutating func load(
-        _ head: SnapshotReader.KeyHead, into keyspace: inout Keyspace,
+        _ head: SnapshotReader.KeyHead, with builder: inout ValueBuilder,
+        into keyspace: inout Keyspace,
         access: (UInt64?, UInt8?) -> UInt32?, dropped: (Int, ByteSlice) -> Void
     ) throws(SnapshotReadError) {
         if let deadline = head.deadline, let now = settings.dropsExpiredAt, deadline <= now {
@@ -92,16 +100,30 @@ public struct SnapshotLoader: ~Copyable {
             keysExpired += 1
             return
         }
-        let key = keyspace.hashed(reader.key)
-        if keyspace.find(key, reader.database) != nil {
+        let hash = keyspace.hash(reader.key)
+        let database = reader.database
+        if !settings.replacesKeys,
+            keyspace.find(HashedKey(reader.key, hash: hash), database) != nil
+        {
             throw reader.failure(ReadFault(reason: .duplicateKey, offset: head.offset))
         }
-        try reader.readValue(head, into: &keyspace, hash: key.hash)
+        builder.begin(epoch: keyspace.epochs.current)
+        do throws(SnapshotReadError) {
+            try reader.readValue(head, into: &builder)
+        } catch {
+            guard error.reason == .emptyValue else { throw error }
+            keysEmpty += 1
+            return
+        }
+        // Only now: reading the value may have moved the key.
+        let key = HashedKey(reader.key, hash: hash)
+        let deadline: DeadlineChange = head.deadline.map { .set($0) } ?? .clear
+        keyspace.setValue(key, database, from: &builder, deadline: deadline)
         keysLoaded += 1
         if head.idleSeconds != nil || head.frequency != nil,
             let kept = access(head.idleSeconds, head.frequency)
         {
-            keyspace.find(HashedKey(reader.key, hash: key.hash), reader.database)?.access = kept
+            keyspace.find(key, database)?.access = kept
         }
     }
 }

@@ -1,6 +1,5 @@
 public import HoldfastBytes
 public import HoldfastPlatform
-public import Store
 
 public struct SnapshotReaderSettings: Sendable {
     /// `rdbchecksum`: whether the file's checksum is compared. The one of an LZ4 frame always is.
@@ -55,7 +54,7 @@ public struct SnapshotReader: ~Copyable {
 
     var input: SnapshotInput
     private let verifiesChecksum: Bool
-    let sanitizes: Bool
+    private let values: ValueReader
     /// 0 until the head was read.
     public private(set) var version = 0
     public private(set) var database = 0
@@ -77,7 +76,8 @@ public struct SnapshotReader: ~Copyable {
         let bytesMax = source.totalBytes.map { ($0 + 64) &* LZ4Frame.expansionMax }
         input = SnapshotInput(feed, bytesMax: bytesMax)
         verifiesChecksum = settings.verifiesChecksum
-        sanitizes = settings.sanitizes
+        values = ValueReader(
+            sanitizes: settings.sanitizes, hasher: ByteHash(seed: .random(in: 0 ... .max)))
     }
 
     /// The offset of the next byte in the RDB.
@@ -227,20 +227,16 @@ public struct SnapshotReader: ~Copyable {
     /// Passes over the value of the key that `next` just gave, checking no more than is needed for it.
     public mutating func skipValue(_ head: KeyHead) throws(SnapshotReadError) {
         do throws(ReadFault) {
-            try ValueReader(sanitizes: false).skip(head.form, &input)
+            try values.skip(head.form, &input)
         } catch { throw failure(error) }
     }
 
-    /// Reads the value of the key that `next` just gave and puts it into the keyspace, where the key isn't.
-    ///
-    /// - Parameter hash: the key's.
+    /// Reads the value of the key that `next` just gave.
     public mutating func readValue(
-        _ head: KeyHead, into keyspace: inout Keyspace, hash: UInt64
+        _ head: KeyHead, into sink: inout some ValueSink & ~Copyable
     ) throws(SnapshotReadError) {
         do throws(ReadFault) {
-            try ValueReader(sanitizes: sanitizes).read(
-                head.form, &input, into: &keyspace, HashedKey(key, hash: hash), database,
-                deadline: head.deadline)
+            try values.read(head.form, &input, into: &sink)
         } catch { throw failure(error) }
     }
 }

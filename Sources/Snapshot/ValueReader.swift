@@ -2,37 +2,490 @@ internal import HoldfastBytes
 internal import Store
 
 /// Reads values of all forms: of snapshots, and of payloads of RESTORE.
+///
+/// Packed values are always looked at from the first byte to the last, since memory is to be safe whatever is in a
+/// file. `sanitizes` adds the search for duplicates in them.
 struct ValueReader {
     let sanitizes: Bool
+    let hasher: ByteHash
+
+    // MARK: Passing over
 
     /// Passes over a value.
     func skip(_ form: ValueForm, _ input: inout SnapshotInput) throws(ReadFault) {
         switch form {
-        case .string: try input.skipString()
-        default:
-            throw input.fault(.badForm, detail: Int64(form.rawValue))
+        case .string, .hashZipmap, .listZiplist, .setIntset, .sortedSetZiplist, .hashZiplist,
+            .hashListpack, .sortedSetListpack, .setListpack, .hashListpackDeadlinesPreview:
+            try input.skipString()
+        case .hashListpackDeadlines:
+            try input.skip(8)
+            try input.skipString()
+        case .list, .set, .listOfZiplists: try skip(&input, strings: 1)
+        case .hash: try skip(&input, strings: 2)
+        case .sortedSetText:
+            for _ in 0..<(try input.count(bytesEach: 2)) {
+                try input.skipString()
+                _ = try textScore(&input)
+            }
+        case .sortedSet:
+            for _ in 0..<(try input.count(bytesEach: 9)) {
+                try input.skipString()
+                try input.skip(8)
+            }
+        case .listOfListpacks:
+            for _ in 0..<(try input.count(bytesEach: 2)) {
+                _ = try input.length()
+                try input.skipString()
+            }
+        case .hashDeadlines, .hashDeadlinesPreview:
+            if form == .hashDeadlines { try input.skip(8) }
+            for _ in 0..<(try input.count(bytesEach: 3)) {
+                _ = try input.length()
+                try input.skipString()
+                try input.skipString()
+            }
+        case .module:
+            _ = try input.length()
+            try input.skipModuleData()
+        case .stream1, .stream2, .stream3: try skipStream(form, &input)
+        case .modulePreview: throw input.fault(.moduleValue)
         }
     }
 
-    /// Reads a value of a key that isn't there, and puts it there.
+    private func skip(_ input: inout SnapshotInput, strings: Int) throws(ReadFault) {
+        for _ in 0..<(try input.count(bytesEach: strings)) {
+            for _ in 0..<strings { try input.skipString() }
+        }
+    }
+
+    private func skipStream(_ form: ValueForm, _ input: inout SnapshotInput) throws(ReadFault) {
+        try skip(&input, strings: 2)
+        for _ in 0..<(form == .stream1 ? 3 : 8) { _ = try input.length() }
+        for _ in 0..<(try input.count(bytesEach: 5)) {
+            try input.skipString()
+            for _ in 0..<(form == .stream1 ? 2 : 3) { _ = try input.length() }
+            for _ in 0..<(try input.count(bytesEach: 25)) {
+                try input.skip(24)
+                _ = try input.length()
+            }
+            for _ in 0..<(try input.count(bytesEach: 10)) {
+                try input.skipString()
+                try input.skip(form == .stream3 ? 16 : 8)
+                try input.skip(16 * (try input.count(bytesEach: 16)))
+            }
+        }
+    }
+
+    // MARK: Reading
+
     func read(
-        _ form: ValueForm, _ input: inout SnapshotInput, into keyspace: inout Keyspace,
-        _ key: HashedKey, _ database: Int, deadline: Int64?
+        _ form: ValueForm, _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
     ) throws(ReadFault) {
-        let change: DeadlineChange = deadline.map { .set($0) } ?? .clear
         switch form {
         case .string:
-            // The key may move while the value is read; its hash stays.
             if let integer = try input.stringOrInteger(into: .second) {
-                keyspace.setInteger(
-                    HashedKey(input[.key], hash: key.hash), database, to: integer, deadline: change)
+                sink.integer(integer)
             } else {
-                keyspace.setString(
-                    HashedKey(input[.key], hash: key.hash), database, to: input[.second],
-                    deadline: change)
+                sink.string(input[.second])
             }
-        default:
+        case .list: try readList(&input, into: &sink)
+        case .listOfListpacks: try readNodes(&input, into: &sink)
+        case .set: try readSet(&input, into: &sink)
+        case .setIntset:
+            let start = input.offset
+            try input.string(into: .second)
+            guard IntegerSet.isValid(input[.second]) else {
+                throw ReadFault(reason: .badIntset, offset: start)
+            }
+            try unique(sink.set(IntegerSet(input[.second])), at: start)
+        case .setListpack:
+            let start = input.offset
+            try unique(sink.set(try packed(&input, elements: 1)), at: start)
+        case .sortedSetText, .sortedSet: try readSortedSet(form, &input, into: &sink)
+        case .sortedSetListpack:
+            let start = input.offset
+            try unique(sink.sortedSet(try packedScores(&input)), at: start)
+        case .hash: try readHash(&input, into: &sink)
+        case .hashListpack:
+            let start = input.offset
+            try unique(sink.hash(try packed(&input, elements: 2)), at: start)
+        case .hashDeadlines, .hashDeadlinesPreview:
+            try readHashDeadlines(form, &input, into: &sink)
+        case .hashListpackDeadlines, .hashListpackDeadlinesPreview:
+            try readPackedDeadlines(form, &input, into: &sink)
+        case .listZiplist: try readOldList(&input, into: &sink)
+        case .listOfZiplists: try readOldNodes(&input, into: &sink)
+        case .hashZipmap: try readOldMap(&input, into: &sink)
+        case .hashZiplist: try readOldHash(&input, into: &sink)
+        case .sortedSetZiplist: try readOldSortedSet(&input, into: &sink)
+        case .stream1, .stream2, .stream3:
             throw input.fault(.badForm, detail: Int64(form.rawValue))
+        case .module, .modulePreview: throw input.fault(.moduleValue)
+        }
+        sink.end()
+    }
+
+    @inline(__always)
+    private func unique(_ isNew: Bool, at start: Int64) throws(ReadFault) {
+        if _slowPath(!isNew) { throw ReadFault(reason: .duplicateMember, offset: start) }
+    }
+
+    private func readList(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let count = try filledCount(&input, bytesEach: 1)
+        sink.beginList()
+        for _ in 0..<count {
+            try input.string(into: .second)
+            sink.element(input[.second])
+        }
+    }
+
+    /// How many elements come; a value without any is an error.
+    private func filledCount(
+        _ input: inout SnapshotInput, bytesEach: Int
+    ) throws(ReadFault) -> Int {
+        let start = input.offset
+        let count = try input.count(bytesEach: bytesEach)
+        guard count > 0 else { throw ReadFault(reason: .emptyValue, offset: start) }
+        return count
+    }
+
+    /// A list as nodes: each a packed list, or one long element.
+    private func readNodes(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let count = try filledCount(&input, bytesEach: 2)
+        sink.beginList()
+        var isEmpty = true
+        for _ in 0..<count {
+            let start = input.offset
+            switch try input.length() {
+            case 1:
+                try input.string(into: .second)
+                sink.element(input[.second])
+                isEmpty = false
+            case 2:
+                try input.string(into: .second)
+                guard PackedList.walk(input[.second], { _ in true }) else {
+                    throw ReadFault(reason: .badListpack, offset: start)
+                }
+                let list = PackedList(input[.second])
+                if list.isEmpty { continue }
+                sink.node(list)
+                isEmpty = false
+            default: throw ReadFault(reason: .badContainer, offset: start)
+            }
+        }
+        if isEmpty { throw input.fault(.emptyValue) }
+    }
+
+    private func readSet(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let count = try filledCount(&input, bytesEach: 1)
+        sink.beginSet(count: count)
+        for _ in 0..<count {
+            let start = input.offset
+            try input.string(into: .second)
+            try unique(sink.member(input[.second]), at: start)
+        }
+    }
+
+    private func readHash(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let count = try filledCount(&input, bytesEach: 2)
+        sink.beginHash(count: count)
+        for _ in 0..<count {
+            let start = input.offset
+            try input.string(into: .first)
+            try input.string(into: .second)
+            try unique(sink.field(input[.first], input[.second], deadline: nil), at: start)
+        }
+    }
+
+    // MARK: Scores
+
+    private func readSortedSet(
+        _ form: ValueForm, _ input: inout SnapshotInput,
+        into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let count = try filledCount(&input, bytesEach: form == .sortedSet ? 9 : 2)
+        sink.beginSortedSet(count: count)
+        for _ in 0..<count {
+            let start = input.offset
+            try input.string(into: .first)
+            let score: Double
+            if form == .sortedSet {
+                score = Double(bitPattern: try input.littleEndian(8))
+            } else {
+                score = try textScore(&input)
+            }
+            guard !score.isNaN else { throw ReadFault(reason: .notANumber, offset: start) }
+            try unique(sink.member(input[.first], score: score), at: start)
+        }
+    }
+
+    /// A length and the text of a number, or a byte that stands for one.
+    private func textScore(_ input: inout SnapshotInput) throws(ReadFault) -> Double {
+        let start = input.offset
+        switch try input.byte() {
+        case 253: return .nan
+        case 254: return .infinity
+        case 255: return -.infinity
+        case let count:
+            try input.bytes(Int(count), into: .second)
+            guard let score = DoubleText.parse(input[.second]) else {
+                throw ReadFault(reason: .badScore, offset: start)
+            }
+            return score
+        }
+    }
+
+    // MARK: Packed values
+
+    /// Reads a packed list of so many elements for each member, the first of which may not come twice.
+    private func packed(
+        _ input: inout SnapshotInput, elements: Int
+    ) throws(ReadFault) -> PackedList {
+        let start = input.offset
+        try input.string(into: .second)
+        return try checked(input[.second], elements: elements, at: start, input)
+    }
+
+    private func checked(
+        _ bytes: ByteSlice, elements: Int, at start: Int64, _ input: borrowing SnapshotInput
+    ) throws(ReadFault) -> PackedList {
+        var count = 0
+        guard
+            PackedList.walk(
+                bytes,
+                { _ in
+                    count += 1; return true
+                })
+        else {
+            throw ReadFault(reason: .badListpack, offset: start)
+        }
+        guard count > 0 else { throw ReadFault(reason: .emptyValue, offset: start) }
+        guard count % elements == 0 else { throw ReadFault(reason: .oddCount, offset: start) }
+        let list = PackedList(bytes)
+        if sanitizes {
+            var finder = DuplicateFinder(hasher, count: count / elements)
+            guard !finder.hasDuplicates(list, elements: elements) else {
+                throw ReadFault(reason: .duplicateMember, offset: start)
+            }
+        }
+        return list
+    }
+
+    /// Reads a packed list of members and scores.
+    private func packedScores(_ input: inout SnapshotInput) throws(ReadFault) -> PackedList {
+        let start = input.offset
+        let list = try packed(&input, elements: 2)
+        var isScore = false
+        var isGood = true
+        _ = PackedList.walk(list.bytes) { element in
+            if isScore { isGood = Self.score(element) != nil }
+            isScore.toggle()
+            return isGood
+        }
+        guard isGood else { throw ReadFault(reason: .badScore, offset: start) }
+        return list
+    }
+
+    // MARK: Packed values of older versions
+
+    /// Reads a ziplist whose elements come in groups of so many.
+    private func oldPacked(
+        _ input: inout SnapshotInput, elements: Int
+    ) throws(ReadFault) -> OldPackedList {
+        let start = input.offset
+        try input.string(into: .second)
+        guard let list = OldPackedList(input[.second]) else {
+            throw ReadFault(reason: .badZiplist, offset: start)
+        }
+        guard list.count > 0 else { throw ReadFault(reason: .emptyValue, offset: start) }
+        guard list.count % elements == 0 else { throw ReadFault(reason: .oddCount, offset: start) }
+        return list
+    }
+
+    private func readOldList(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let list = try oldPacked(&input, elements: 1)
+        sink.beginList()
+        list.forEach { element in element.withBytes { sink.element($0) } }
+    }
+
+    private func readOldNodes(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let count = try filledCount(&input, bytesEach: 1)
+        sink.beginList()
+        var isEmpty = true
+        for _ in 0..<count {
+            let start = input.offset
+            try input.string(into: .second)
+            guard let list = OldPackedList(input[.second]) else {
+                throw ReadFault(reason: .badZiplist, offset: start)
+            }
+            list.forEach { element in element.withBytes { sink.element($0) } }
+            if list.count > 0 { isEmpty = false }
+        }
+        if isEmpty { throw input.fault(.emptyValue) }
+    }
+
+    private func readOldMap(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let start = input.offset
+        try input.string(into: .second)
+        guard let map = OldPackedMap(input[.second]) else {
+            throw ReadFault(reason: .badZipmap, offset: start)
+        }
+        sink.beginHash(count: map.count)
+        try map.forEach { (name, value) throws(ReadFault) in
+            try unique(sink.field(name, value, deadline: nil), at: start)
+        }
+    }
+
+    private func readOldHash(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let start = input.offset
+        let list = try oldPacked(&input, elements: 2)
+        sink.beginHash(count: list.count / 2)
+        var name: PackedElement?
+        try list.forEach { (element) throws(ReadFault) in
+            guard let known = name.take() else {
+                name = element
+                return
+            }
+            let isNew = known.withBytes { name in
+                element.withBytes { sink.field(name, $0, deadline: nil) }
+            }
+            try unique(isNew, at: start)
+        }
+    }
+
+    private func readOldSortedSet(
+        _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let start = input.offset
+        let list = try oldPacked(&input, elements: 2)
+        sink.beginSortedSet(count: list.count / 2)
+        var member: PackedElement?
+        try list.forEach { (element) throws(ReadFault) in
+            guard let known = member.take() else {
+                member = element
+                return
+            }
+            guard let score = Self.score(element) else {
+                throw ReadFault(reason: .badScore, offset: start)
+            }
+            try unique(known.withBytes { sink.member($0, score: score) }, at: start)
+        }
+    }
+
+    /// The score that an element is; nil if it is none.
+    private static func score(_ element: PackedElement) -> Double? {
+        switch element {
+        case .integer(let value): Double(value)
+        case .bytes(let text): DoubleText.parse(text).flatMap { $0.isNaN ? nil : $0 }
+        }
+    }
+
+    // MARK: Fields with deadlines
+
+    private static let deadlineMax: Int64 = 1 << 48 - 1
+
+    private func readHashDeadlines(
+        _ form: ValueForm, _ input: inout SnapshotInput,
+        into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        let base = form == .hashDeadlines ? try input.littleEndian(8) : 0
+        let count = try filledCount(&input, bytesEach: 3)
+        sink.beginHash(count: count)
+        for _ in 0..<count {
+            let start = input.offset
+            let number = try input.length()
+            var deadline: Int64?
+            if number > 0 {
+                // The earliest is 1 behind itself, since 0 stands for none.
+                let (sum, overflows) = base.addingReportingOverflow(
+                    form == .hashDeadlines ? number - 1 : number)
+                guard !overflows, sum <= UInt64(Self.deadlineMax) else {
+                    throw ReadFault(reason: .badDeadline, offset: start)
+                }
+                deadline = Int64(sum)
+            }
+            try input.string(into: .first)
+            try input.string(into: .second)
+            try unique(sink.field(input[.first], input[.second], deadline: deadline), at: start)
+        }
+    }
+
+    /// A packed list of fields, values and deadlines, 0 for none.
+    private func readPackedDeadlines(
+        _ form: ValueForm, _ input: inout SnapshotInput,
+        into sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) {
+        if form == .hashListpackDeadlines { try input.skip(8) }
+        let start = input.offset
+        let list = try packed(&input, elements: 3)
+        sink.beginHash(count: list.count / 3)
+        var offset = list.firstOffset
+        while let name = offset, let value = list.next(after: name),
+            let last = list.next(after: value)
+        {
+            guard case .integer(let deadline) = list[last], 0...Self.deadlineMax ~= deadline else {
+                throw ReadFault(reason: .badDeadline, offset: start)
+            }
+            let isNew = list[name].withBytes { name in
+                list[value].withBytes { value in
+                    sink.field(name, value, deadline: deadline > 0 ? deadline : nil)
+                }
+            }
+            guard isNew else { throw ReadFault(reason: .duplicateMember, offset: start) }
+            offset = list.next(after: last)
+        }
+    }
+}
+
+/// Finds members that are in a packed list twice.
+struct DuplicateFinder {
+    private let hasher: ByteHash
+    /// Offsets of members, by their hash; 0 is empty.
+    private var slots: [UInt32]
+
+    init(_ hasher: ByteHash, count: Int) {
+        self.hasher = hasher
+        var size = 16
+        while size < count * 2 { size *= 2 }
+        slots = [UInt32](repeating: 0, count: size)
+    }
+
+    /// - Parameter elements: how many elements a member has, of which the first is compared.
+    mutating func hasDuplicates(_ list: PackedList, elements: Int) -> Bool {
+        var next = list.firstOffset
+        while let offset = next {
+            if !add(offset, of: list) { return true }
+            next = offset
+            for _ in 0..<elements { next = next.flatMap { list.next(after: $0) } }
+        }
+        return false
+    }
+
+    private mutating func add(_ offset: Int, of list: PackedList) -> Bool {
+        list[offset].withBytes { bytes in
+            var slot = Int(truncatingIfNeeded: hasher.hash(bytes)) & (slots.count - 1)
+            while slots[slot] != 0 {
+                if list[Int(slots[slot])].equals(bytes) { return false }
+                slot = (slot + 1) & (slots.count - 1)
+            }
+            slots[slot] = UInt32(offset)
+            return true
         }
     }
 }

@@ -30,8 +30,7 @@ enum Fixture {
     ) throws -> [UInt8] {
         let sink = MemorySink()
         let view = keyspace.freeze()
-        let epoch = view.epoch
-        defer { keyspace.thaw(epoch) }
+        defer { keyspace.thaw(view.epoch) }
         try SnapshotWriter.write(
             view, header: header, settings: settings, to: sink, progress: SnapshotProgress())
         return sink.bytes

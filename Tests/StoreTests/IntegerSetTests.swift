@@ -65,7 +65,7 @@ struct IntegerSetTests {
         }
     }
 
-    @Test("does what a plain set does", arguments: 0..<8 as Range<UInt64>)
+    @Test("does what a plain set does", arguments: 0..<4 as Range<UInt64>)
     func model(seed: UInt64) {
         var random = PackedRandom(seed)
         var model: Set<Int64> = []

@@ -217,7 +217,7 @@ struct PackedListTests {
         }
     }
 
-    @Test("does what a plain array does", arguments: 0..<8 as Range<UInt64>)
+    @Test("does what a plain array does", arguments: 0..<4 as Range<UInt64>)
     func model(seed: UInt64) {
         var random = PackedRandom(seed)
         var model: [[UInt8]] = []

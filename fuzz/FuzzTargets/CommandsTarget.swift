@@ -7,6 +7,7 @@ internal import TestSupport
 enum CommandsTarget {
     private static let families = [
         StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
+        DumpCommands.table,
     ]
     private static let names = families.joined().map(\.name)
     private static let commandsMax = 100

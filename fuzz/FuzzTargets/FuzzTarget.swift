@@ -3,7 +3,7 @@
 /// The fuzzers call these functions, and so do the tests, with every file in `fuzz/corpus` and
 /// `fuzz/regressions`. A trap is a finding as well, of course.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case resp, segment, manifest, config, commands
+    case resp, segment, manifest, config, commands, listpack, intset, ziplist
     /// Fails on purpose, to show that the machinery finds something.
     case canary
 
@@ -14,6 +14,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .manifest: try ManifestTarget.run(bytes)
         case .config: try ConfigTarget.run(bytes)
         case .commands: try CommandsTarget.run(bytes)
+        case .listpack: try ListpackTarget.run(bytes)
+        case .intset: try IntsetTarget.run(bytes)
+        case .ziplist: try ZiplistTarget.run(bytes)
         case .canary: try CanaryTarget.run(bytes)
         }
     }

@@ -266,6 +266,16 @@ public struct EngineLimits: Sendable {
     public var expiresLazily = false
     /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.
     public var deletesLazily = false
+    /// `lazyfree-lazy-server-del`, for what a value past its deadline leaves of the one it replaces.
+    public var replacesLazily = false
+    /// Up to where values are kept packed.
+    public var encodings = EncodingLimits()
+    /// `sanitize-dump-payload`: RESTORE looks for duplicates as well.
+    public var sanitizesPayloads = false
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    public var skipsPayloadChecksums = false
+    /// `rdb-version`: the version of payloads; nil for the lowest that holds the value.
+    public var payloadVersion: Int?
 
     public init() {}
 }

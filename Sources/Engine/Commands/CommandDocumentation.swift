@@ -162,6 +162,8 @@ public struct CommandDocumentation: Sendable {
         flushall :: 1.0.0 :: O(N), N being the number of keys in all databases :: async:[ASYNC@4.0.0|SYNC@6.2.0] :: Deletes the keys of all databases.
         flushdb :: 1.0.0 :: O(N), N being the number of keys in the database :: async:[ASYNC@4.0.0|SYNC@6.2.0] :: Deletes the keys of the database.
         info :: 1.0.0 :: O(1) :: [section*] :: Reports the server's state and counters.
+        bgrewriteaof :: 1.0.0 :: O(N), N being the number of keys, on another thread ::  :: Writes a new base for the log in the background.
+        bgsave :: 1.0.0 :: O(N), N being the number of keys, on another thread :: schedule:[SCHEDULE@3.2.2] :: Writes a snapshot in the background.
         lastsave :: 1.0.0 :: O(1) ::  :: Returns the Unix time of the last snapshot that succeeded.
         latency :: 2.8.13 :: Depends on the subcommand ::  :: Tells what made the server slow to answer.
         latency|doctor :: 2.8.13 :: O(1) ::  :: Explains the latencies that were measured.
@@ -180,6 +182,7 @@ public struct CommandDocumentation: Sendable {
         memory|stats :: 4.0.0 :: O(1) ::  :: Returns what memory is used for in figures.
         memory|usage :: 4.0.0 :: O(N), N being the number of samples :: key:key0 [SAMPLES=count:integer] :: Estimates the bytes that a key and its value take.
         role :: 2.8.12 :: O(1) ::  :: Returns whether the server is a primary or a replica, with its peers.
+        save :: 1.0.0 :: O(N), N being the number of keys ::  :: Writes a snapshot while everybody waits.
         shutdown :: 1.0.0 :: O(N) when a snapshot is saved, N being the number of keys; else O(1) :: nosave_save:[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0] :: Stops the server in order.
         slowlog :: 2.2.12 :: Depends on the subcommand ::  :: Keeps the commands that took long.
         slowlog|get :: 2.2.12 :: O(N), N being the number of entries returned :: [count:integer] :: Returns the latest slow commands.

@@ -21,17 +21,11 @@ public enum CommandsToCome {
 
     private static let generic: [CommandSpec] = [
         CommandSpec(
-            "dump", 2, [.readonly], .generic, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
             "migrate", -6, [.write], .generic,
             keys: [
                 .at(3, .rw, [.access, .delete]),
                 .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
             ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome),
-        CommandSpec(
-            "restore", -4, [.write, .denyOOM], .generic, keys: [.first(.ow, [.update])],
-            acl: [.keyspace, .dangerous], .toCome),
         CommandSpec(
             "sort", -2, [.write, .denyOOM], .generic,
             keys: [.first(.ro, [.access]), .unknown(.ro, [.access]), .unknown(.ow, [.update])],
@@ -87,8 +81,6 @@ public enum CommandsToCome {
                 CommandSpec(
                     "acl|whoami", 2, [.noScript, .loading, .stale, .sentinel], .server, .toCome),
             ]),
-        CommandSpec("bgrewriteaof", 1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
-        CommandSpec("bgsave", -1, [.admin, .noScript, .noAsyncLoading], .server, .toCome),
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
         CommandSpec(
             "module", -2, [], .server, .toCome,
@@ -113,10 +105,6 @@ public enum CommandsToCome {
             "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, .toCome),
         CommandSpec(
             "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
-        CommandSpec(
-            "restore-asking", -4, [.write, .denyOOM, .asking], .server,
-            keys: [.first(.ow, [.update])], acl: [.keyspace, .dangerous], .toCome),
-        CommandSpec("save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
     ]

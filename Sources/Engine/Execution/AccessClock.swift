@@ -12,6 +12,18 @@ public enum AccessClock {
         return UInt32(truncatingIfNeeded: milliseconds / 1000) & mask
     }
 
+    /// What a key that comes from a snapshot gets, if the snapshot says what the policy in force goes by.
+    public static func loaded(
+        idleSeconds: UInt64?, frequency: UInt8?, milliseconds: Int64, _ limits: EngineLimits
+    ) -> UInt32? {
+        if limits.countsAccesses {
+            return frequency.map { minutes(milliseconds) << 8 | UInt32($0) }
+        }
+        return idleSeconds.map {
+            UInt32(truncatingIfNeeded: milliseconds / 1000) &- UInt32(truncatingIfNeeded: $0) & mask
+        }
+    }
+
     private static func minutes(_ milliseconds: Int64) -> UInt32 {
         UInt32(truncatingIfNeeded: milliseconds / 60_000) & 0xFFFF
     }
@@ -44,5 +56,19 @@ public enum AccessClock {
     /// Seconds since the last access.
     static func idleSeconds(_ access: UInt32, _ now: UInt32) -> Int64 {
         Int64((now &- access) & mask)
+    }
+
+    /// What a key gets that was idle for so long, or counted so often, before it was saved; nil if the policy in
+    /// force has no use for what is known.
+    public static func restored(
+        idleSeconds: UInt64?, frequency: UInt8?, _ now: UInt32, _ limits: EngineLimits
+    ) -> UInt32? {
+        if limits.countsAccesses {
+            return frequency.map { (now >> 8 & 0xFFFF) << 8 | UInt32($0) }
+        }
+        return idleSeconds.map { seconds in
+            // Longer than the clock goes round is as long as it does.
+            (now &- UInt32(min(seconds, UInt64(mask)))) & mask
+        }
     }
 }

@@ -209,6 +209,12 @@ public struct Dispatcher: ~Copyable {
         return deleted
     }
 
+    /// Logs that a key expired which was dropped by other means.
+    public mutating func logExpiry(of key: ByteSlice, _ database: Int) {
+        context.logDeletion(of: key, database, lazily: context.limits.expiresLazily)
+        context.statistics.expiredKeys &+= 1
+    }
+
     /// What became of a record of the log.
     public enum Replayed {
         case applied

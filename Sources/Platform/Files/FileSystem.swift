@@ -51,5 +51,11 @@ public protocol File: AnyObject, Sendable {
     func truncate(to size: Int64) throws(SystemError)
     /// Reserves room up to `size` without changing what reads give; may say EOPNOTSUPP.
     func reserve(upTo size: Int64) throws(SystemError)
+    /// Asks that what was synced is read from the disk the next time; only a hint.
+    func dropCached()
     func close()
+}
+
+extension File {
+    public func dropCached() {}
 }

@@ -190,6 +190,8 @@ private final class LinuxFile: File {
         _ = try calling("fallocate", path) { Int(hf_fallocate(descriptor, 0, size)) }
     }
 
+    func dropCached() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+
     func close() {
         let descriptor = held.exchange(-1, ordering: .relaxed)
         // Never repeated: Linux frees the descriptor even when close reports EINTR.

@@ -45,6 +45,9 @@ enum DebugCommands {
         case ("log", 3):
             state.diagnostics.warning("DEBUG LOG: \(arguments[2].text)")
             state.reply.ok()
+        case ("set-skip-checksum-validation", 3):
+            state.dispatcher.context.limits.skipsPayloadChecksums = integer(arguments[2]) != 0
+            state.reply.ok()
         case ("stringmatch-len", 4):
             let text = [UInt8](
                 repeating: UInt8(ascii: "a"), count: min(max(integer(arguments[2]), 0), 1 << 24))
@@ -53,8 +56,7 @@ enum DebugCommands {
 
         // Accepted: what they tune or test doesn't exist here.
         case ("change-repl-id", 2), ("jmap", 2), ("quicklist-packed-threshold", 3),
-            ("set-disable-deny-scripts", 3), ("set-skip-checksum-validation", 3),
-            ("aof-flush-sleep", 3), ("dict-resizing", 3), ("drop-cluster-packet-filter", 3),
+            ("set-disable-deny-scripts", 3), ("aof-flush-sleep", 3), ("dict-resizing", 3), ("drop-cluster-packet-filter", 3),
             ("replicate", 3...), ("leak", 3), ("stringmatch-test", 2):
             state.reply.ok()
         case ("replybuffer", 4)
@@ -177,16 +179,20 @@ enum DebugCommands {
     private static func reload(
         _ state: inout ServerState, _ arguments: Arguments
     ) throws(CommandError) {
+        var options = ServerState.ReloadOptions()
         for index in 2..<arguments.count {
             let word = arguments[index]
-            guard
-                word.equalsIgnoringCase("merge") || word.equalsIgnoringCase("noflush")
-                    || word.equalsIgnoringCase("nosave")
-            else {
+            if word.equalsIgnoringCase("merge") {
+                options.merges = true
+            } else if word.equalsIgnoringCase("noflush") {
+                options.flushes = false
+            } else if word.equalsIgnoringCase("nosave") {
+                options.saves = false
+            } else {
                 throw .text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
             }
         }
-        try state.reloadLog()
+        try state.reloadSnapshot(options)
         state.reply.ok()
     }
 
@@ -289,7 +295,7 @@ enum DebugCommands {
         "    Reply with a value of this type: string, integer, double, bignum, null,",
         "    array, set, map, attrib, push, verbatim, true, false.",
         "RELOAD [option ...]",
-        "    As LOADAOF.",
+        "    Save, forget all data and load it again. Options: NOSAVE, NOFLUSH, MERGE.",
         "RESTART [<milliseconds>]",
         "    End in order and start the program anew.",
         "SET-ACTIVE-EXPIRE <0|1>",

@@ -4,7 +4,7 @@ internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
 
-/// INFO, ROLE, LASTSAVE and SHUTDOWN.
+/// INFO, ROLE and SHUTDOWN.
 enum ServerCommands {
     @Sendable
     static func info(
@@ -23,14 +23,6 @@ enum ServerCommands {
         state.reply.bulk("master")
         state.reply.integer(Int64(clamping: state.dispatcher.context.log.appended.value))
         state.reply.array(0)
-    }
-
-    /// Everything acknowledged is in the log, so there is no moment of a last save but the start.
-    @Sendable
-    static func lastSave(
-        _ state: inout ServerState, _ session: Session, _ arguments: Arguments
-    ) throws(CommandError) {
-        state.reply.integer(state.identity.startedAt)
     }
 
     /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`: no reply when it works, the connection just ends.
@@ -60,12 +52,9 @@ enum ServerCommands {
             guard arguments.count == 2 else { throw .syntax }
             throw .text("ERR No shutdown in progress.")
         }
-        if request.saves == true, state.durability.writer == nil, !request.isForced {
-            state.diagnostics.warning(
-                "SHUTDOWN SAVE: there is no log to save to, and no snapshots yet. Can't exit.")
+        guard state.requestShutdown(request) else {
             throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
         }
-        state.shutdown = request
     }
 
     static func register(_ rows: inout SessionRows) {
@@ -73,9 +62,6 @@ enum ServerCommands {
             "info", -1, [.loading, .stale, .sentinel], .server,
             tips: [.nondeterministicOutput, .requestAllShards, .responseSpecial],
             acl: [.dangerous], info)
-        rows.add(
-            "lastsave", 1, [.loading, .stale, .fast], .server, tips: [.nondeterministicOutput],
-            acl: [.admin, .dangerous], lastSave)
         rows.add(
             "role", 1, [.noScript, .loading, .stale, .fast, .sentinel], .server,
             acl: [.admin, .dangerous], role)

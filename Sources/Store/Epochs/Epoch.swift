@@ -31,6 +31,9 @@ public struct EpochClock: ~Copyable {
 
     public init() {}
 
+    /// A clock for values that no keyspace holds yet and so no snapshot sees; they are born in `epoch`.
+    init(building epoch: UInt32) { current = epoch }
+
     deinit {
         for index in unsafe freedCount..<ready.count { unsafe free(ready[index]) }
         for generation in generations {

@@ -21,6 +21,17 @@ struct ReleaseStack {
         /// The root of `ListNodes`, and a node of its tree.
         case list
         case listTree
+        /// The root of a stream.
+        case stream
+        /// A node of a stream's tree of macro nodes, of its tree of groups, or of a group's tree of consumers.
+        case streamNodes
+        case streamGroups
+        case streamConsumers
+        /// A group of a stream.
+        case streamGroup
+        /// A node of a group's tree of pending items, and of a consumer's, which names items and doesn't own them.
+        case pendingItems
+        case pendingNames
 
         /// What an entry's word names, by the value's encoding.
         init(of encoding: Encoding) {
@@ -29,7 +40,8 @@ struct ReleaseStack {
             case .listpack, .intset: self = .packed
             case .hashtable: self = .memberTable
             case .quicklist: self = .list
-            case .skiplist, .stream:
+            case .stream: self = .stream
+            case .skiplist:
                 preconditionFailure("no structure for encoding \(encoding)")
             }
         }
@@ -39,6 +51,8 @@ struct ReleaseStack {
     private struct Part {
         var block: UnsafeMutableRawPointer
         var kind: Kind
+
+        var word: UInt64 { UInt64(UInt(bitPattern: unsafe block)) }
     }
 
     private var parts: [Part] = []
@@ -54,7 +68,7 @@ struct ReleaseStack {
         unsafe parts.append(Part(block: block, kind: kind))
     }
 
-    /// - Parameter word: the block's address.
+    /// As above, with the address as a word; 0 is nothing.
     private mutating func push(_ word: UInt64, _ kind: Kind) {
         guard let block = unsafe UnsafeMutableRawPointer(bitPattern: UInt(word)) else { return }
         unsafe push(block, kind)
@@ -68,7 +82,7 @@ struct ReleaseStack {
         }
     }
 
-    /// Releases up to `limit` parts.
+    /// Releases about `limit` parts.
     ///
     /// - Returns: how many were released.
     @discardableResult
@@ -96,10 +110,12 @@ struct ReleaseStack {
                 if !list.tree.isEmpty { push(list.tree.word, .listTree) }
                 list.releaseRoot(&epochs)
             case .listTree:
-                let word = UInt64(UInt(bitPattern: unsafe part.block))
                 CountedTree<ListNode>.dismantle(
-                    node: word, &epochs, child: { push($0, .listTree) },
+                    node: part.word, &epochs, child: { push($0, .listTree) },
                     each: { $0.release(&$1) })
+            case .stream, .streamNodes, .streamGroups, .streamConsumers, .streamGroup,
+                .pendingItems, .pendingNames:
+                unsafe StreamValue.dismantle(part.block, part.kind, &self, &epochs)
             }
             released += 1
         }

@@ -48,7 +48,8 @@ extension Entry {
         case .int, .embstr, .raw, .listpack, .intset: 0
         case .hashtable: root(MemberTable.self).memoryBytes
         case .quicklist: root(ListNodes.self).memoryBytes
-        case .skiplist, .stream:
+        case .stream: root(StreamValue.self).memoryBytes
+        case .skiplist:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -200,12 +201,15 @@ extension Keyspace {
             let bytes = entry.packed
             return PackedBlock.make(payload: bytes, room: bytes.count, epoch: epochs.current)
                 .address
+        case .stream:
+            let twin = entry.root(StreamValue.self).copied(epoch: epochs.current)
+            return unsafe UInt64(UInt(bitPattern: twin.raw))
         case .hashtable:
             return unsafe UInt64(
                 UInt(bitPattern: entry.root(MemberTable.self).copy(epochs.current).raw))
         case .quicklist:
             return unsafe UInt64(UInt(bitPattern: entry.root(ListNodes.self).copy(&epochs).raw))
-        case .skiplist, .stream:
+        case .skiplist:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }

@@ -54,10 +54,22 @@ public struct DataDigest: Equatable, Sendable {
                 mix(SHA1.hash(entry.bytes))
             }
         case .list: ListValue(entry).forEach { mix($0) }
-        case .set, .sortedSet, .hash, .stream:
+        case .stream: mixEntries(of: entry.root(StreamValue.self))
+        case .set, .sortedSet, .hash:
             preconditionFailure("no digest for values of type \(entry.type)")
         }
         if entry.hasDeadline { digest = digest ^ SHA1.hash(ByteSlice("!!expire!!")) }
+    }
+
+    /// Of each entry its ID, written with a full stop, then names and values; nothing of groups.
+    private mutating func mixEntries(of stream: StreamValue) {
+        var digest = self
+        stream.forEach { entry in
+            entry.id.withText(separator: UInt8(ascii: ".")) { digest.mix(SHA1.hash($0)) }
+            entry.forEachWord { word in word.withBytes { digest.mix(SHA1.hash($0)) } }
+            return true
+        }
+        self = digest
     }
 }
 

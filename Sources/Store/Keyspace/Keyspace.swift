@@ -68,7 +68,7 @@ public struct Keyspace: ~Copyable {
     /// Emptied databases whose memory is given back bit by bit, the oldest first.
     private var detached: [DetachedDatabase] = []
     /// Parts of removed values on their way out.
-    private var removedValues = ReleaseStack()
+    var removedValues = ReleaseStack()
     /// Where a packed value that lies inside its entry is edited.
     var scratch = PackedBlock.make(payload: ByteSlice(), room: 1024, epoch: .max)
 

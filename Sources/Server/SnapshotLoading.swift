@@ -1,0 +1,127 @@
+internal import Engine
+internal import HoldfastBytes
+internal import HoldfastPlatform
+internal import HoldfastRESP
+internal import Log
+internal import Snapshot
+internal import Store
+
+/// From snapshot files to the keyspace: a base of the log, or `dbfilename`.
+extension CommandLoop {
+    /// Loads what recovery found: the log's base, or a dump beside a log that holds nothing.
+    mutating func load(_ place: LogSnapshot) throws -> Int64? {
+        let source = try FileSource(place.file)
+        var loader = try SnapshotLoader(
+            source, settings: state.loaderSettings(dropsExpired: !place.isBase))
+        var isChecked = false
+        repeat {
+            let goesOn = try state.step(&loader)
+            if !isChecked {
+                isChecked = true
+                try Self.check(loader.aux, against: place)
+            }
+            state.advanceLoading(
+                loaded: place.loadedBytes + loader.sourceOffset, total: place.totalBytes)
+            serveWhileLoading()
+            if !goesOn { break }
+        } while true
+        state.noteLoaded(loader)
+        return loader.isExpanded ? try place.file.size() : loader.offset
+    }
+
+    /// A base must be of the log that names it.
+    private static func check(
+        _ aux: SnapshotAux, against place: LogSnapshot
+    ) throws(RecordFault) {
+        guard place.isBase else { return }
+        if let expected = place.history?.description, let history = aux.history,
+            history != expected
+        {
+            throw RecordFault(
+                offset: 0, reason: "the base is of another history, \(history.prefix(40))")
+        }
+        if let expected = place.lsn?.value, let lsn = aux.lsn, lsn != expected {
+            throw RecordFault(offset: 0, reason: "the base is of LSN \(lsn), not of \(expected)")
+        }
+    }
+
+    /// Loads `dbfilename`, if there is one: the start without a log.
+    mutating func loadDump() throws {
+        let path = "\(state.configuration.dir)/\(state.configuration.text(.dbfilename))"
+        let fileSystem = LinuxFileSystem()
+        guard try fileSystem.kind(of: path) == .file else { return }
+        state.beginLoading()
+        let file = try fileSystem.open(path, .read)
+        defer { file.close() }
+        let place = LogSnapshot(
+            file: file, path: path, history: nil, lsn: nil, isBase: false, loadedBytes: 0,
+            totalBytes: try file.size())
+        do {
+            _ = try load(place)
+        } catch {
+            throw StartError(
+                message: "Fatal error loading the DB, \(path): \(error). Exiting; the file is as it was. "
+                    + "Run redis-check-rdb on it, or move it away to start empty.")
+        }
+        state.endLoading()
+    }
+}
+
+extension ServerState {
+    func loaderSettings(dropsExpired: Bool) -> SnapshotLoaderSettings {
+        var settings = SnapshotLoaderSettings()
+        if dropsExpired { settings.dropsExpiredAt = clock.wallMilliseconds }
+        settings.keyDelayMicroseconds = configuration.number(.keyLoadDelay)
+        return settings
+    }
+
+    /// One stretch of loading; false at the end.
+    mutating func step(
+        _ loader: inout SnapshotLoader, dropped: (Int, ByteSlice) -> Void = { _, _ in }
+    ) throws(SnapshotReadError) -> Bool {
+        let limits = dispatcher.context.limits
+        let milliseconds = now
+        return try loader.step(
+            into: &dispatcher.context.keyspace, bytes: Self.loadingStretch,
+            access: { idle, frequency in
+                AccessClock.loaded(
+                    idleSeconds: idle, frequency: frequency, milliseconds: milliseconds, limits)
+            }, dropped: dropped)
+    }
+
+    private static let loadingStretch = 1 << 20
+
+    mutating func noteLoaded(_ loader: borrowing SnapshotLoader) {
+        saving.keysLoaded = loader.keysLoaded
+        saving.keysExpired = loader.keysExpired
+        saving.functions = loader.functions
+        var text = "Done loading RDB, keys loaded: \(loader.keysLoaded), keys expired: \(loader.keysExpired)"
+        if loader.keysEmpty > 0 { text += ", empty keys skipped: \(loader.keysEmpty)" }
+        diagnostics.notice(text + ".")
+    }
+
+    mutating func endLoading() {
+        condition.isLoading = false
+        ProgressBar.clear()
+        let seconds = loading.secondsPassed(nanoseconds: clock.monotonicNanoseconds)
+        var text = ByteBuffer()
+        text.append(decimal: Int64(seconds * 1000))
+        diagnostics.notice("DB loaded from disk: \(text.slice.text) ms")
+    }
+
+    /// Makes all data the first base of a log that holds nothing yet: `log` then begins with it.
+    mutating func writeFirstBase(of log: inout RecoveredLog) throws {
+        let folder = logFolder
+        let history = identity.history
+        identity.history = log.history.description
+        defer { identity.history = history }
+        var place = SnapshotPlace(
+            folder: folder.path, name: log.nextBaseName(in: folder),
+            temporaryName: "temp-rewriteaof-\(identity.processID).aof")
+        place.verifies = configuration.flag(.saveVerify)
+        dispatcher.context.log = LogBuffer(start: log.end)
+        let summary = try write(place, isBase: true)
+        log.adopt(
+            LogBase(name: place.name, sequence: log.nextBaseSequence, lsn: log.end, bytes: summary.bytes))
+    }
+}

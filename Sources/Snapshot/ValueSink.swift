@@ -1,0 +1,42 @@
+public import HoldfastBytes
+public import Store
+
+/// Takes the parts of one value as a reader finds them, in the order of the file.
+///
+/// What it is given is valid during the call. Packed values were checked from the first byte to the last and have
+/// elements. A method that returns false says that the element was there already, which is an error.
+public protocol ValueSink: ~Copyable {
+    mutating func string(_ bytes: ByteSlice)
+    /// A string that is a number.
+    mutating func integer(_ value: Int64)
+
+    /// A list of elements and nodes, as they come, up to `end`.
+    mutating func beginList()
+    mutating func element(_ bytes: ByteSlice)
+    mutating func node(_ list: PackedList)
+
+    /// A set of `count` members, up to `end`.
+    mutating func beginSet(count: Int)
+    mutating func member(_ bytes: ByteSlice) -> Bool
+    /// A whole set.
+    mutating func set(_ members: PackedList) -> Bool
+    mutating func set(_ members: IntegerSet) -> Bool
+
+    /// A sorted set of `count` members in any order, up to `end`.
+    mutating func beginSortedSet(count: Int)
+    /// The score is a number, perhaps infinite.
+    mutating func member(_ bytes: ByteSlice, score: Double) -> Bool
+    /// A whole sorted set: members and their scores, in whatever order.
+    mutating func sortedSet(_ pairs: PackedList) -> Bool
+
+    /// A hash of `count` fields, up to `end`.
+    mutating func beginHash(count: Int)
+    mutating func field(_ name: ByteSlice, _ value: ByteSlice, deadline: Int64?) -> Bool
+    /// A whole hash: fields and their values.
+    mutating func hash(_ pairs: PackedList) -> Bool
+
+    /// The value is complete.
+    mutating func end()
+}
+
+extension ValueBuilder: ValueSink {}
