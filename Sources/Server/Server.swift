@@ -53,7 +53,7 @@ public enum HoldfastServer {
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
             StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
-            DatabaseCommands.table,
+            DatabaseCommands.table, ListCommands.table, BlockingListCommands.table,
             rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)

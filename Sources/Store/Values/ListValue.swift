@@ -25,6 +25,14 @@ public enum ListValue {
         }
     }
 
+    /// The number of runs that `forEachNode` gives.
+    public var nodeCount: Int {
+        switch self {
+        case .packed: 1
+        case .nodes(let nodes): nodes.nodeCount
+        }
+    }
+
     /// The element with this index, from 0, which must be there.
     @inline(__always)
     public subscript(index: Int) -> PackedElement {

@@ -16,6 +16,7 @@ public struct ValueBuilder: ~Copyable {
         case packed(ValueType, Encoding)
         case table(ValueType, MemberTable)
         case sortedSet(SortedSetRoot)
+        case list(ListNodes)
     }
 
     private let limits: EncodingLimits
@@ -50,6 +51,7 @@ public struct ValueBuilder: ~Copyable {
         case .nothing, .string, .integer, .whole, .packed: break
         case .table(_, let table): table.releaseAll(&clock)
         case .sortedSet(let root): root.release(&clock)
+        case .list(let nodes): nodes.release(&clock)
         }
     }
 
@@ -68,11 +70,32 @@ public struct ValueBuilder: ~Copyable {
     }
 
     public mutating func element(_ bytes: ByteSlice) {
-        packed.append(bytes)
+        if case .packed = state {
+            let list = packed.list
+            guard
+                limits.listNodes.isExceeded(
+                    bytes: list.byteCount + bytes.count, elements: list.count + 1)
+            else { return packed.append(bytes) }
+            state = .list(ListNodes.make(list, epoch: clock.current))
+        }
+        guard case .list(var nodes) = state else {
+            preconditionFailure("an element without a list")
+        }
+        nodes.append(bytes, limits.listNodes, &clock)
+        state = .list(nodes)
     }
 
+    /// Adds elements that were a node, and stay one.
     public mutating func node(_ list: PackedList) {
-        packed.append(contentsOf: list)
+        if case .packed = state {
+            if packed.list.isEmpty { return packed.setPayload(list.bytes) }
+            state = .list(ListNodes.make(packed.list, epoch: clock.current))
+        }
+        guard case .list(var nodes) = state else {
+            preconditionFailure("an element without a list")
+        }
+        nodes.append(.packed(list), &clock)
+        state = .list(nodes)
     }
 
     // MARK: Sets
@@ -329,6 +352,11 @@ public struct ValueBuilder: ~Copyable {
             keyspace.setInteger(key, database, to: value, deadline: deadline)
         case .whole(let type, let encoding, let bytes):
             keyspace.setPacked(key, database, type, encoding, to: bytes, deadline: deadline)
+        case .packed(.list, _)
+        where limits.listNodes.isExceeded(
+            bytes: packed.list.byteCount, elements: packed.list.count):
+            let nodes = ListNodes.make(packed.list, epoch: clock.current)
+            keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
         case .packed(let type, let encoding):
             keyspace.setPacked(
                 key, database, type, encoding, to: packed.payload(of: encoding),
@@ -337,6 +365,8 @@ public struct ValueBuilder: ~Copyable {
             keyspace.setRoot(key, database, type, .hashtable, to: table, deadline: deadline)
         case .sortedSet(let root):
             keyspace.setRoot(key, database, .sortedSet, .skiplist, to: root, deadline: deadline)
+        case .list(let nodes):
+            keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
         }
         state = .nothing
     }
