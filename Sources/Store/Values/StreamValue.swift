@@ -434,9 +434,9 @@ public struct StreamValue: CollectionRoot {
         return nil
     }
 
-    /// Whether an entry was deleted on demand at or after this ID.
+    /// Whether an entry was deleted on demand at or after this ID, among those there are.
     public func hasDeleted(from id: StreamID) -> Bool {
-        count > 0 && !maxDeletedID.isZero && id <= maxDeletedID
+        count > 0 && !maxDeletedID.isZero && firstID <= maxDeletedID && id <= maxDeletedID
     }
 
     /// How many entries the group has still to read; nil if that can't be told.
