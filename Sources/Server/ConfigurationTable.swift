@@ -597,11 +597,11 @@ public enum ConfigurationTable {
             "Longest element of a set kept packed."),
         Directive(
             .zsetMaxListpackEntries, "zset-max-listpack-entries", alias: "zset-max-ziplist-entries",
-            .number(128, .plain, .range(0, longMax)), traits: [.idle],
+            .number(128, .plain, .range(0, longMax)),
             "Most elements of a sorted set kept packed."),
         Directive(
             .zsetMaxListpackValue, "zset-max-listpack-value", alias: "zset-max-ziplist-value",
-            .number(64, .memory, .range(0, longMax)), traits: [.idle],
+            .number(64, .memory, .range(0, longMax)),
             "Longest element of a sorted set kept packed."),
         Directive(
             .hllSparseMaxBytes, "hll-sparse-max-bytes", .number(3000, .memory, .range(0, longMax)),

@@ -55,9 +55,17 @@ public enum HoldfastServer {
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
+            StringCommands.table,
+            BitmapCommands.table,
+            HyperLogLogCommands.table,
+            KeyCommands.table,
+            DumpCommands.table,
             DatabaseCommands.table,
-            StreamCommands.table, rows.specs, CommandsToCome.table,
+            SortedSetCommands.table,
+            GeoCommands.table,
+            StreamCommands.table,
+            rows.specs,
+            CommandsToCome.table,
         ])
         return (table, rows.handlers)
     }

@@ -153,6 +153,9 @@ extension KeyEventKinds {
 extension EngineLimits {
     mutating func take(_ configuration: Configuration) {
         stringBytesMax = configuration.protoMaxBulkLen
+        sortedSet = SortedSetLimits(
+            packedMembersMax: configuration.number(.zsetMaxListpackEntries),
+            packedMemberBytesMax: configuration.number(.zsetMaxListpackValue))
         countsAccesses = configuration.choiceName(.maxmemoryPolicy).hasSuffix("lfu")
         lfuLogFactor = configuration.number(.lfuLogFactor)
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
@@ -165,6 +168,7 @@ extension EngineLimits {
         sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
         payloadVersion = Int(configuration.choiceName(.rdbVersion))
         encodings.take(configuration)
+        hllSparseBytesMax = configuration.number(.hllSparseMaxBytes)
     }
 }
 

@@ -36,7 +36,7 @@ public struct DataDigest: Equatable, Sendable {
         return single
     }
 
-    private mutating func mix(_ other: SHA1.Digest) { digest = SHA1.hash(digest ^ other) }
+    fileprivate mutating func mix(_ other: SHA1.Digest) { digest = SHA1.hash(digest ^ other) }
 
     private mutating func mixValue(of entry: Entry) {
         mix(SHA1.hash(bigEndian: UInt32(entry.type.rawValue)))
@@ -50,7 +50,8 @@ public struct DataDigest: Equatable, Sendable {
                 mix(SHA1.hash(entry.bytes))
             }
         case .stream: mixEntries(of: entry.root(StreamValue.self))
-        case .list, .set, .sortedSet, .hash:
+        case .sortedSet: addMembers(SortedSetView(entry))
+        case .list, .set, .hash:
             preconditionFailure("no digest for values of type \(entry.type)")
         }
         if entry.hasDeadline { digest = digest ^ SHA1.hash(ByteSlice("!!expire!!")) }
@@ -65,6 +66,22 @@ public struct DataDigest: Equatable, Sendable {
             return true
         }
         self = digest
+    }
+}
+
+extension DataDigest {
+    /// A sorted set's members count in any order: each with its score in 17 digits.
+    private mutating func addMembers(_ set: SortedSetView) {
+        var sum = digest
+        set.forEach { element, score in
+            var single = DataDigest()
+            element.withBytes { single.mix(SHA1.hash($0)) }
+            var text = ByteBuffer()
+            text.append(double17: score)
+            single.mix(SHA1.hash(text.slice))
+            sum = sum ^ SHA1.hash(single.digest)
+        }
+        digest = sum
     }
 }
 
