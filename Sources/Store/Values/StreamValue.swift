@@ -429,8 +429,8 @@ public struct StreamValue: CollectionRoot {
         if id == lastID { return added }
         if id > lastID { return nil }
         guard maxDeletedID.isZero || maxDeletedID < firstID else { return nil }
-        if id < firstID { return added - Int64(count) }
-        if id == firstID { return added - Int64(count) + 1 }
+        if id < firstID { return added &- Int64(count) }
+        if id == firstID { return added &- Int64(count) &+ 1 }
         return nil
     }
 
@@ -443,8 +443,8 @@ public struct StreamValue: CollectionRoot {
     public func lag(of group: ConsumerGroup) -> Int64? {
         let added = Int64(truncatingIfNeeded: addedCount)
         guard added != 0 else { return 0 }
-        if let read = group.entriesRead, !hasDeleted(from: group.lastID) { return added - read }
-        return addedCount(upTo: group.lastID).map { added - $0 }
+        if let read = group.entriesRead, !hasDeleted(from: group.lastID) { return added &- read }
+        return addedCount(upTo: group.lastID).map { added &- $0 }
     }
 }
 
