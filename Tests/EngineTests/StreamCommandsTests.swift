@@ -74,9 +74,9 @@ private struct StreamRun {
         default: return
         }
         guard command.count > start + 1 else { return }
-        for number in 0..<3 {
+        for key in ["s0", "s1", "s2", "text"] {
             let words =
-                ["xgroup", "createconsumer", "s\(number)"].map { Array($0.utf8) }
+                ["xgroup", "createconsumer", key].map { Array($0.utf8) }
                 + command[start...start + 1]
             _ = try connection.command(words)
             harness.run(words)

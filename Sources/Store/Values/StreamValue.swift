@@ -374,7 +374,7 @@ public struct StreamValue: CollectionRoot {
     private func isBeyond(_ trim: Trim) -> Bool {
         switch trim {
         case .count(let kept): count > kept
-        case .from(let id): count > 0 && firstID < id
+        case .from(let id): edgeID < id
         }
     }
 
@@ -382,10 +382,11 @@ public struct StreamValue: CollectionRoot {
         switch trim {
         case .count(let kept): return count - live >= kept
         case .from(let id):
+            // A deleted entry at the end keeps the node where it is, as in Redis.
             var last = StreamID.zero
             _ = node.forEachEntryBackwards { entry in
                 last = entry.id
-                return entry.isDeleted
+                return false
             }
             return last < id
         }
