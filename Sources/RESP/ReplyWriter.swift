@@ -166,6 +166,11 @@ public struct ReplyWriter: ~Copyable {
         }
     }
 
+    /// As `endArray`, for a set.
+    public mutating func endSet(_ mark: Int, count: Int) {
+        insertHead(isRESP3 ? UInt8(ascii: "~") : UInt8(ascii: "*"), count, at: mark)
+    }
+
     private mutating func insertHead(_ kind: UInt8, _ count: Int, at mark: Int) {
         let start = buffer.count
         head(kind, Int64(count))

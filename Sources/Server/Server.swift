@@ -61,6 +61,8 @@ public enum HoldfastServer {
             KeyCommands.table,
             DumpCommands.table,
             DatabaseCommands.table,
+            SetCommands.table,
+            HashCommands.table,
             SortedSetCommands.table,
             GeoCommands.table,
             StreamCommands.table,

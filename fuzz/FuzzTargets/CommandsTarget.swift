@@ -8,6 +8,7 @@ enum CommandsTarget {
     private static let families = [
         StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
         DumpCommands.table,
+        SetCommands.table, HashCommands.table,
     ]
     private static let names = families.joined().map(\.name)
     private static let commandsMax = 100

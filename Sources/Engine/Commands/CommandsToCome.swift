@@ -8,8 +8,6 @@ public enum CommandsToCome {
         generic
         + server
         + list
-        + set
-        + hash
         + scripting
         + cluster
 
@@ -147,88 +145,6 @@ public enum CommandsToCome {
             "rpush", -3, [.write, .denyOOM, .fast], .list, keys: [.first(.rw, [.insert])], .toCome),
         CommandSpec(
             "rpushx", -3, [.write, .denyOOM, .fast], .list, keys: [.first(.rw, [.insert])], .toCome),
-    ]
-
-    private static let set: [CommandSpec] = [
-        CommandSpec(
-            "sadd", -3, [.write, .denyOOM, .fast], .set, keys: [.first(.rw, [.insert])], .toCome),
-        CommandSpec("scard", 2, [.readonly, .fast], .set, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "sdiff", -2, [.readonly], .set, keys: [.from(1, .ro, [.access])],
-            tips: [.nondeterministicOutputOrder], .toCome),
-        CommandSpec(
-            "sdiffstore", -3, [.write, .denyOOM], .set,
-            keys: [.first(.ow, [.update]), .from(2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "sinter", -2, [.readonly], .set, keys: [.from(1, .ro, [.access])],
-            tips: [.nondeterministicOutputOrder], .toCome),
-        CommandSpec(
-            "sintercard", -3, [.readonly], .set, keys: [.counted(at: 1, .ro, [.access])], .toCome),
-        CommandSpec(
-            "sinterstore", -3, [.write, .denyOOM], .set,
-            keys: [.first(.rw, [.update]), .from(2, .ro, [.access])], .toCome),
-        CommandSpec("sismember", 3, [.readonly, .fast], .set, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "smembers", 2, [.readonly], .set, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutputOrder], .toCome),
-        CommandSpec(
-            "smismember", -3, [.readonly, .fast], .set, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "smove", 4, [.write, .fast], .set,
-            keys: [.first(.rw, [.access, .delete]), .at(2, .rw, [.insert])], .toCome),
-        CommandSpec(
-            "spop", -2, [.write, .fast], .set, keys: [.first(.rw, [.access, .delete])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "srandmember", -2, [.readonly], .set, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec("srem", -3, [.write, .fast], .set, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "sscan", -3, [.readonly], .set, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "sunion", -2, [.readonly], .set, keys: [.from(1, .ro, [.access])],
-            tips: [.nondeterministicOutputOrder], .toCome),
-        CommandSpec(
-            "sunionstore", -3, [.write, .denyOOM], .set,
-            keys: [.first(.ow, [.update]), .from(2, .ro, [.access])], .toCome),
-    ]
-
-    private static let hash: [CommandSpec] = [
-        CommandSpec("hdel", -3, [.write, .fast], .hash, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec("hexists", 3, [.readonly, .fast], .hash, keys: [.first(.ro)], .toCome),
-        CommandSpec("hget", 3, [.readonly, .fast], .hash, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "hgetall", 2, [.readonly], .hash, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutputOrder], .toCome),
-        CommandSpec(
-            "hincrby", 4, [.write, .denyOOM, .fast], .hash,
-            keys: [.first(.rw, [.access, .update])], .toCome),
-        CommandSpec(
-            "hincrbyfloat", 4, [.write, .denyOOM, .fast], .hash,
-            keys: [.first(.rw, [.access, .update])], .toCome),
-        CommandSpec(
-            "hkeys", 2, [.readonly], .hash, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutputOrder], .toCome),
-        CommandSpec("hlen", 2, [.readonly, .fast], .hash, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "hmget", -3, [.readonly, .fast], .hash, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "hmset", -4, [.write, .denyOOM, .fast], .hash, keys: [.first(.rw, [.update])], .toCome),
-        CommandSpec(
-            "hrandfield", -2, [.readonly], .hash, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "hscan", -3, [.readonly], .hash, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "hset", -4, [.write, .denyOOM, .fast], .hash, keys: [.first(.rw, [.update])], .toCome),
-        CommandSpec(
-            "hsetnx", 4, [.write, .denyOOM, .fast], .hash, keys: [.first(.rw, [.insert])], .toCome),
-        CommandSpec("hstrlen", 3, [.readonly, .fast], .hash, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "hvals", 2, [.readonly], .hash, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutputOrder], .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [
