@@ -137,12 +137,14 @@ private struct StreamRun {
             return .array(items.map { .array(Array(($0.items ?? []).prefix(1))) })
         case .array(let items) where key == "consumers":
             // Nor are consumers that got nothing.
-            return .array(items.map { withoutTimes($0) }.filter { !"\($0)".contains("count\": :0") })
+            return .array(
+                items.map { withoutTimes($0) }.filter { !"\($0)".contains("count\": :0") })
         case .array(let items): return .array(items.map { withoutTimes($0) })
         case .map(let pairs):
             return .map(
                 pairs.compactMap { pair in
-                    guard let name = pair.key.text, name != "active-time", name != "seen-time" else {
+                    guard let name = pair.key.text, name != "active-time", name != "seen-time"
+                    else {
                         return nil
                     }
                     return .init(pair.key, withoutTimes(pair.value, name))
@@ -183,7 +185,8 @@ private struct StreamRun {
             haystack.append(contentsOf: text)
             for node in harness.streamNodes(key) {
                 if !Self.contains(dump, node) {
-                    throw Difference(description: "seed \(seed), \(key): no node \(node) in \(dump)")
+                    throw Difference(
+                        description: "seed \(seed), \(key): no node \(node) in \(dump)")
                 }
             }
         }
@@ -354,7 +357,8 @@ struct StreamEffectsTests {
         for number in 1...300 { harness.run("xadd", "s", "\(number)", "a", "\(number)") }
         for group in 0..<groups {
             harness.run("xgroup", "create", "s", "g\(group)", "0")
-            harness.run("xreadgroup", "group", "g\(group)", "c", "count", "200", "streams", "s", ">")
+            harness.run(
+                "xreadgroup", "group", "g\(group)", "c", "count", "200", "streams", "s", ">")
         }
         harness.run("copy", "s", "t")
         harness.run("xdel", "s", "1", "2")

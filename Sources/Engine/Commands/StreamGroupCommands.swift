@@ -536,7 +536,8 @@ enum StreamGroupCommands {
     // MARK: Table
 
     static let table: [CommandSpec] = [
-        CommandSpec("xack", -4, [.write, .fast], .stream, keys: [.first(.rw, [.update])], .data(xack)),
+        CommandSpec(
+            "xack", -4, [.write, .fast], .stream, keys: [.first(.rw, [.update])], .data(xack)),
         CommandSpec(
             "xautoclaim", -6, [.write, .fast], .stream, keys: [.first(.rw, [.delete])],
             tips: [.nondeterministicOutput], .data(xautoclaim)),
