@@ -48,7 +48,8 @@ extension Entry {
         case .int, .embstr, .raw, .listpack, .intset: 0
         case .hashtable: root(MemberTable.self).memoryBytes
         case .stream: root(StreamValue.self).memoryBytes
-        case .quicklist, .skiplist:
+        case .skiplist: root(SortedSetRoot.self).memoryBytes
+        case .quicklist:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -206,7 +207,10 @@ extension Keyspace {
         case .hashtable:
             return unsafe UInt64(
                 UInt(bitPattern: entry.root(MemberTable.self).copy(epochs.current).raw))
-        case .quicklist, .skiplist:
+        case .skiplist:
+            let copy = entry.root(SortedSetRoot.self).copied(epoch: epochs.current, hasher)
+            return unsafe UInt64(UInt(bitPattern: copy.raw))
+        case .quicklist:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }
