@@ -66,6 +66,7 @@ public enum HoldfastServer {
             SetCommands.table,
             HashCommands.table,
             SortedSetCommands.table,
+            SortCommands.table,
             GeoCommands.table,
             StreamCommands.table,
             rows.specs,
