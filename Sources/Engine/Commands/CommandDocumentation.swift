@@ -115,6 +115,8 @@ public struct CommandDocumentation: Sendable {
         rename :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, replacing what the new name held.
         renamenx :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, provided that the new name is free.
         scan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N keys :: cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] [TYPE=type@6.0.0] :: Walks over the keys of the database step by step.
+        sort :: 1.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] [STORE=destination:key2] :: Sorts the elements of a list, a set or a sorted set, and returns or stores them.
+        sort_ro :: 7.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] :: Sorts the elements of a list, a set or a sorted set.
         touch :: 3.2.1 :: O(N), N being the number of keys :: key:key0* :: Counts how many of the keys exist and marks them as used.
         ttl :: 1.0.0 :: O(1) :: key:key0 :: Returns how many seconds are left until a key expires.
         type :: 1.0.0 :: O(1) :: key:key0 :: Returns the type of the value in a key.
