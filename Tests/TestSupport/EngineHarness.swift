@@ -225,6 +225,8 @@ public final class EngineHarness {
         }
         return nodes
     }
+    /// Stops the process if the keyspace disagrees with itself.
+    public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
 
     /// What DEBUG DIGEST would show.
     public var digest: String { dispatcher.context.keyspace.digest().hex }

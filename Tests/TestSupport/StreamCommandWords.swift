@@ -1,4 +1,4 @@
-public import HoldfastPlatform
+internal import HoldfastPlatform
 
 /// Words of random commands on streams. IDs lie close together, so that commands meet; nothing depends on what
 /// time it is.

@@ -192,6 +192,16 @@ extension Entry {
         return root(MemberTable.self)
     }
 
+    /// The encoding's name as OBJECT ENCODING shows it: a small hash whose fields have deadlines is a table here,
+    /// and packed in Redis.
+    public func encodingName(_ limits: EncodingLimits) -> StaticString {
+        guard let table = fieldTable, table.deadlineCount > 0, table.count <= limits.hashEntriesMax
+        else { return encoding.name }
+        var longest = 0
+        table.forEach { longest = max(longest, $0.member.count, $0.value.count) }
+        return longest > limits.hashBytesMax ? encoding.name : "listpackex"
+    }
+
     /// No field of the hash has an earlier deadline; nil if it has none with a deadline.
     @inline(__always)
     public var fieldDeadlineMin: Int64? {
