@@ -40,6 +40,14 @@ public struct HashValue {
         }
     }
 
+    /// Bytes of memory that the fields take, about.
+    public var bytes: Int {
+        switch form {
+        case .packed(let list): list.byteCount
+        case .table(let table): table.memoryBytes
+        }
+    }
+
     /// The number of fields that have not expired. Takes its time if some may have.
     public var liveCount: Int {
         guard hasDue else { return count }
