@@ -132,7 +132,41 @@ public enum DoubleText {
     }
 }
 
+extension DoubleText {
+    /// As `parse`, but as leniently as Redis reads the ends of a range of scores: leading blanks, nothing at all,
+    /// whatever follows a NUL, and numbers that overflow, which are infinite then.
+    public static func parseBound(_ bytes: ByteSlice) -> Double? {
+        var value = 0.0
+        // SAFETY: the shim reads `count` bytes and writes one double.
+        return unsafe hf_parse_bound(bytes.pointer, bytes.count, &value) == 1 ? value : nil
+    }
+}
+
 extension ByteBuffer {
+    /// Appends a finite or infinite number in at most 17 significant digits, as C's `%.17g`.
+    public mutating func append(double17 value: Double) {
+        unsafe appendInPlace(32) { room in
+            // SAFETY: the shim writes at most as many bytes as it is told.
+            unsafe hf_format_17(value, room.baseAddress, room.count)
+        }
+    }
+
+    /// Appends a number with 6 decimals, as C's `%f`.
+    public mutating func append(decimals6 value: Double) {
+        unsafe appendInPlace(Int(HF_DOUBLE_ROOM)) { room in
+            // SAFETY: the shim writes at most as many bytes as it is told.
+            unsafe hf_format_6(value, room.baseAddress, room.count)
+        }
+    }
+
+    /// Appends a finite number with 17 decimals, trailing zeros cut, as Redis prints coordinates.
+    public mutating func append(decimals17 value: Double) {
+        unsafe appendInPlace(Int(HF_DOUBLE_ROOM)) { room in
+            // SAFETY: the shim writes at most as many bytes as it is told.
+            unsafe hf_format_decimals(value, room.baseAddress, room.count)
+        }
+    }
+
     /// Appends `value` as `DoubleText.text` prints it.
     public mutating func append(double value: Double) { append(text: DoubleText.text(value)) }
 }

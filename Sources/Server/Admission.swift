@@ -54,7 +54,35 @@ extension ServerState {
 
     /// Checks 9 to 15: memory, disk, loading. EXEC counts as what it will run.
     private func refusal(_ flags: CommandFlags, _ row: Int, _ session: Session) -> CommandError? {
-        if condition.isPlain { return nil }
+        if !condition.isPlain, let refusal = resourceRefusal(flags, row, session) { return refusal }
+        if session.restrictions.contains(.subscribed), !isForSubscribers(row) {
+            return .message(
+                "ERR Can't execute '\(table(row))': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
+                    + "QUIT / RESET are allowed in this context")
+        }
+        if condition.isLoading, !dispatcher.table.facts(at: row).flags.contains(.loading) {
+            return .text("LOADING Redis is loading the dataset in memory")
+        }
+        if session.isMonitor, !flags.isDisjoint(with: [.write, .readonly, .mayReplicate]) {
+            // Redis treats those who monitor like replicas.
+            return .text("ERR Replica can't interact with the keyspace")
+        }
+        return nil
+    }
+
+    /// What a session in RESP2 may still say when it listens to channels.
+    private func isForSubscribers(_ row: Int) -> Bool {
+        switch table(row) {
+        case "ping", "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe",
+            "sunsubscribe", "quit", "reset":
+            true
+        default: false
+        }
+    }
+
+    private func resourceRefusal(
+        _ flags: CommandFlags, _ row: Int, _ session: Session
+    ) -> CommandError? {
         var flags = flags
         if let transaction = session.transaction {
             if table(row) == "exec" {
@@ -74,9 +102,6 @@ extension ServerState {
         }
         if flags.contains(.denyOOM), let reason = condition.growthRefusal {
             return .message(reason)
-        }
-        if condition.isLoading, !dispatcher.table.facts(at: row).flags.contains(.loading) {
-            return .text("LOADING Redis is loading the dataset in memory")
         }
         return nil
     }

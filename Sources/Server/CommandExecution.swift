@@ -144,6 +144,9 @@ extension CommandLoop {
                 runData(
                     row, facts, batch.arguments(of: index), keyHash: command.keyHash,
                     canonical: command.canonical, session, replyStart: replyStart)
+                if _slowPath(state.dispatcher.context.isListenedTo) {
+                    tellOthers(session, replyStart: replyStart, isGated: true)
+                }
                 return true
             }
         }
@@ -190,7 +193,10 @@ extension CommandLoop {
         if _slowPath(ticks >= state.slowTicks) {
             state.noteSlow(row, arguments, ticks, session)
         }
-        if _slowPath(state.dispatcher.blocked.hasReady) { serveWaiting() }
+        if _slowPath(state.dispatcher.blocked.hasReady) {
+            if state.dispatcher.context.isListenedTo { state.collectMessages(session) }
+            serveWaiting()
+        }
     }
 
     /// What a read saw may not be durable yet: then its reply waits as the write's own does.
@@ -211,6 +217,8 @@ extension CommandLoop {
         _ named: Int?, _ arguments: Arguments, _ session: Session, replyStart: Int
     ) -> Bool {
         let mark = state.reply.buffer.count
+        let appended = state.dispatcher.context.log.appended
+        var ran = -1
         if session.replyMode == .skipNext { session.replyMode = .skipThis }
         switch state.admit(named, arguments, session) {
         case .wait:
@@ -235,21 +243,37 @@ extension CommandLoop {
             state.dispatcher.context.limits.tracksAccess = !session.hasNoTouch
             runAdmitted(row, arguments, session, replyStart: replyStart)
             state.dispatcher.context.limits.tracksAccess = true
+            ran = row
         }
         if session.parked == nil { applyReplyMode(session, from: mark) }
+        if ran >= 0 {
+            let isGated = state.dispatcher.context.log.appended != appended
+            finishChecked(ran, arguments, session, replyStart: replyStart, isGated: isGated)
+        }
         return true
     }
 
     /// Drops the reply that begins at `mark` if the session doesn't want it.
     mutating func applyReplyMode(_ session: Session, from mark: Int) {
-        switch session.replyMode {
-        case .on: break
-        case .off: state.reply.buffer.truncate(to: mark)
-        case .skipNext: state.reply.buffer.truncate(to: mark)
-        case .skipThis:
-            state.reply.buffer.truncate(to: mark)
-            session.replyMode = .on
+        if session.replyMode != .on, !state.pushesReply { state.reply.buffer.truncate(to: mark) }
+        state.pushesReply = false
+        if session.replyMode == .skipThis { session.replyMode = .on }
+    }
+
+    /// What follows a command besides its reply.
+    private mutating func finishChecked(
+        _ row: Int, _ arguments: Arguments, _ session: Session, replyStart: Int, isGated: Bool
+    ) {
+        if !state.monitors.isEmpty { state.showToMonitors(row, arguments, session) }
+        if state.dispatcher.context.isListenedTo || !state.outbox.isEmpty {
+            tellOthers(session, replyStart: replyStart, isGated: isGated)
         }
+        guard let tracking = session.tracking else { return }
+        state.rememberRead(session, row, arguments)
+        // Of keys that had to make room.
+        if !state.outbox.isEmpty { tellOthers(session, replyStart: replyStart, isGated: false) }
+        let isClient = state.dispatcher.table.spec(at: row).containerName == "client"
+        if session.transaction == nil, !isClient { tracking.hasCachingWord = false }
     }
 
     mutating func runAdmitted(
@@ -297,7 +321,10 @@ extension CommandLoop {
         if ticks >= state.slowTicks { state.noteSlow(row, arguments, ticks, session) }
         closeDoomed()
         if !state.waits.released.isEmpty { releaseWaiting() }
-        if state.dispatcher.blocked.hasReady { serveWaiting() }
+        if state.dispatcher.blocked.hasReady {
+            if state.dispatcher.context.isListenedTo { state.collectMessages(session) }
+            serveWaiting()
+        }
     }
 
     /// Closes sessions that a command (CLIENT KILL) has condemned.

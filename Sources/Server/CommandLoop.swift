@@ -177,12 +177,17 @@ struct CommandLoop: ~Copyable {
         else { return }
         let limit = Self.expiryPerTurn * state.settings.activeExpireEffort
         _ = state.dispatcher.expireDue(at: state.now, limit: limit)
+        tellOthersOfOwn()
         nextDeadline = state.nextDeadline()
     }
 
     /// Hands the turn's effects to the log. Writing and syncing happen here and now if nobody is kept
     /// waiting by it, else on the log's own thread.
     mutating func submit() {
+        if state.tracking.hasBroadcasts {
+            state.broadcastChanges()
+            tellOthersOfOwn()
+        }
         ungatedTurns = turnHadReads ? 16 : max(ungatedTurns - 1, 0)
         guard !state.dispatcher.context.log.isEmpty else { return }
         state.durability.submit(

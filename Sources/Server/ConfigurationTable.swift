@@ -478,7 +478,7 @@ public enum ConfigurationTable {
             "Bytes of all clients' buffers, or a share of maxmemory; 0 for no limit."),
         Directive(
             .trackingTableMaxKeys, "tracking-table-max-keys",
-            .number(1_000_000, .plain, .range(0, longMax)), traits: [.idle],
+            .number(1_000_000, .plain, .range(0, longMax)),
             "Keys remembered for client tracking."),
         Directive(
             .gatherPauseUs, "gather-pause-us", .number(5, .plain, .range(0, 1000)),
@@ -597,11 +597,11 @@ public enum ConfigurationTable {
             "Longest element of a set kept packed."),
         Directive(
             .zsetMaxListpackEntries, "zset-max-listpack-entries", alias: "zset-max-ziplist-entries",
-            .number(128, .plain, .range(0, longMax)), traits: [.idle],
+            .number(128, .plain, .range(0, longMax)),
             "Most elements of a sorted set kept packed."),
         Directive(
             .zsetMaxListpackValue, "zset-max-listpack-value", alias: "zset-max-ziplist-value",
-            .number(64, .memory, .range(0, longMax)), traits: [.idle],
+            .number(64, .memory, .range(0, longMax)),
             "Longest element of a sorted set kept packed."),
         Directive(
             .hllSparseMaxBytes, "hll-sparse-max-bytes", .number(3000, .memory, .range(0, longMax)),
@@ -637,7 +637,7 @@ public enum ConfigurationTable {
             .percentiles("50 99 99.9"), traits: [.severalWords],
             "Percentiles that INFO shows."),
         Directive(
-            .notifyKeyspaceEvents, "notify-keyspace-events", .keyEvents, traits: [.idle],
+            .notifyKeyspaceEvents, "notify-keyspace-events", .keyEvents,
             "Classes of key events that are published."),
         Directive(
             .busyReplyThreshold, "busy-reply-threshold", alias: "lua-time-limit",

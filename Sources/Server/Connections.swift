@@ -75,6 +75,9 @@ extension CommandLoop {
             state.dispatcher.updateRecording()
         }
         state.endWait(session)
+        state.leavePubSub(session)
+        state.disableTracking(session)
+        state.leaveMonitor(session)
         poller.remove(session.descriptor)
         Socket.close(session.descriptor)
         state.sessions.remove(session)

@@ -107,7 +107,7 @@ extension ServerState {
         info.field("client_recent_max_input_buffer", all.map { $0.input.capacity }.max() ?? 0)
         info.field("client_recent_max_output_buffer", all.map { $0.output.capacity }.max() ?? 0)
         info.field("blocked_clients", all.count { $0.isHeld || $0.parked != nil })
-        info.field("tracking_clients", 0)
+        info.field("tracking_clients", tracking.sessions.count)
         info.field("clients_in_timeout_table", all.count { $0.parked?.deadline != nil })
         info.field("total_blocking_keys", dispatcher.blocked.count)
         info.field("total_blocking_keys_on_nokey", dispatcher.blocked.countWakingOnAnyChange)
@@ -197,19 +197,22 @@ extension ServerState {
         info.field("current_eviction_exceeded_time", 0)
         info.field("keyspace_hits", engine.keyspaceHits)
         info.field("keyspace_misses", engine.keyspaceMisses)
-        for name in ["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"] {
-            info.field(name, 0)
-        }
+        let subscribed = pubSub.counts
+        info.field("pubsub_channels", subscribed[PubSub.Kind.channel.rawValue])
+        info.field("pubsub_patterns", subscribed[PubSub.Kind.pattern.rawValue])
+        info.field("pubsubshard_channels", subscribed[PubSub.Kind.shard.rawValue])
         info.field("latest_fork_usec", 0)
         info.field("total_forks", 0)
         for name in [
             "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits",
             "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-            "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys",
-            "tracking_total_items", "tracking_total_prefixes",
+            "total_active_defrag_time", "current_active_defrag_time",
         ] {
             info.field(name, 0)
         }
+        info.field("tracking_total_keys", tracking.keyCount)
+        info.field("tracking_total_items", tracking.itemCount)
+        info.field("tracking_total_prefixes", tracking.prefixCount)
         info.field("unexpected_error_replies", statistics.unexpectedErrorReplies)
         info.field("total_error_replies", statistics.errorReplies)
         info.field("dump_payload_sanitizations", 0)

@@ -66,6 +66,7 @@ extension CommandLoop {
             session.turnRange = nil
             if session.isClosed { continue }
             let bytes = state.reply.buffer.slice.slice(range)
+            if bytes.isEmpty, session.output.isEmpty, !session.closesAfterReply { continue }
             if session.output.isEmpty,
                 session.gates.isEmpty
                     || session.gates.limit(acknowledged: acknowledged) >= session.producedBytes
@@ -159,7 +160,9 @@ extension CommandLoop {
     }
 
     func isOverOutputLimit(_ session: Session) -> Bool {
-        let limits = state.settings.outputLimits
+        let limits =
+            session.subscriptions == nil
+            ? state.settings.outputLimits : state.settings.pubSubOutputLimits
         let size = session.output.count
         if limits.hard > 0 && size >= limits.hard { return true }
         guard limits.soft > 0, size >= limits.soft else {

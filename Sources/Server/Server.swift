@@ -44,6 +44,9 @@ public enum HoldfastServer {
         TransactionCommands.register(&rows)
         CommandCommands.register(&rows)
         ClientCommands.register(&rows)
+        TrackingCommands.register(&rows)
+        PubSubCommands.register(&rows)
+        MonitorCommand.register(&rows)
         ConfigCommands.register(&rows)
         ServerCommands.register(&rows)
         PersistenceCommands.register(&rows)
@@ -52,8 +55,10 @@ public enum HoldfastServer {
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, KeyCommands.table, DumpCommands.table,
-            DatabaseCommands.table, ListCommands.table, BlockingListCommands.table,
+            StringCommands.table, BitmapCommands.table, HyperLogLogCommands.table,
+            KeyCommands.table, DumpCommands.table, DatabaseCommands.table,
+            SortedSetCommands.table, GeoCommands.table, ListCommands.table,
+            BlockingListCommands.table,
             rows.specs, CommandsToCome.table,
         ])
         return (table, rows.handlers)

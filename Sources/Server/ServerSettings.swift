@@ -9,6 +9,12 @@ struct ServerSettings {
     var isProtected = true
     var queryBufferMax = 1 << 30
     var outputLimits = OutputLimits(hard: 0, soft: 0, softSeconds: 0)
+    /// The same for sessions that listen to channels.
+    var pubSubOutputLimits = OutputLimits(hard: 0, soft: 0, softSeconds: 0)
+    /// `notify-keyspace-events`
+    var keyEvents: KeyEventKinds = []
+    /// `tracking-table-max-keys`; 0 for no limit.
+    var trackedKeysMax = 1_000_000
     /// µs; below 0: off.
     var slowLogMicroseconds: Int64 = 10_000
     var latencyThresholdMilliseconds: Int64 = 0
@@ -30,5 +36,17 @@ struct ServerSettings {
         var hard: Int
         var soft: Int
         var softSeconds: Int
+
+        init(hard: Int, soft: Int, softSeconds: Int) {
+            self.hard = hard
+            self.soft = soft
+            self.softSeconds = softSeconds
+        }
+
+        init(_ limit: BufferLimit) {
+            hard = Int(clamping: limit.hardBytes)
+            soft = Int(clamping: limit.softBytes)
+            softSeconds = Int(clamping: limit.softSeconds)
+        }
     }
 }

@@ -48,6 +48,7 @@ extension ServerState {
         dispatcher.undurable.isOn =
             durability.writer != nil && durability.policy == .always && settings.readsAreGated
         dispatcher.updateRecording()
+        updateWantedEvents()
         return nil
     }
 
@@ -121,10 +122,10 @@ extension ServerSettings {
         password = configuration.requirepass
         isProtected = configuration.protectedMode
         queryBufferMax = configuration.clientQueryBufferLimit
-        let limit = configuration.bufferLimits.normal
-        outputLimits = OutputLimits(
-            hard: Int(clamping: limit.hardBytes), soft: Int(clamping: limit.softBytes),
-            softSeconds: Int(clamping: limit.softSeconds))
+        outputLimits = OutputLimits(configuration.bufferLimits.normal)
+        pubSubOutputLimits = OutputLimits(configuration.bufferLimits.pubsub)
+        keyEvents = KeyEventKinds(configuration.keyEvents)
+        trackedKeysMax = configuration.number(.trackingTableMaxKeys)
         slowLogMicroseconds = Int64(configuration.slowlogLogSlowerThan)
         tracksLatency = configuration.latencyTracking
         gatherMicroseconds = configuration.gatherPauseMicroseconds
@@ -136,9 +137,25 @@ extension ServerSettings {
     }
 }
 
+extension KeyEventKinds {
+    init(_ events: KeyEvents) {
+        let pairs: [(KeyEvents, KeyEventKinds)] = [
+            (.keyspaceChannel, .keyspace), (.keyeventChannel, .keyevent), (.generic, .generic),
+            (.string, .string), (.list, .list), (.set, .set), (.hash, .hash),
+            (.sortedSet, .sortedSet), (.expired, .expired), (.evicted, .evicted),
+            (.stream, .stream), (.miss, .miss), (.module, .module), (.new, .new),
+        ]
+        self = []
+        for (event, kind) in pairs where events.contains(event) { insert(kind) }
+    }
+}
+
 extension EngineLimits {
     mutating func take(_ configuration: Configuration) {
         stringBytesMax = configuration.protoMaxBulkLen
+        sortedSet = SortedSetLimits(
+            packedMembersMax: configuration.number(.zsetMaxListpackEntries),
+            packedMemberBytesMax: configuration.number(.zsetMaxListpackValue))
         countsAccesses = configuration.choiceName(.maxmemoryPolicy).hasSuffix("lfu")
         lfuLogFactor = configuration.number(.lfuLogFactor)
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
@@ -148,6 +165,7 @@ extension EngineLimits {
         sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
         payloadVersion = Int(configuration.choiceName(.rdbVersion))
         encodings.take(configuration)
+        hllSparseBytesMax = configuration.number(.hllSparseMaxBytes)
     }
 }
 

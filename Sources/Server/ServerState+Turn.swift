@@ -34,7 +34,7 @@ extension ServerState {
     }
 
     /// The words of a command that nobody may read later: passwords.
-    private func secretWords(_ row: Int, _ arguments: Arguments) -> Set<Int> {
+    func secretWords(_ row: Int, _ arguments: Arguments) -> Set<Int> {
         switch dispatcher.table.spec(at: row).name {
         case "auth":
             return Set(1..<arguments.count)

@@ -17,6 +17,17 @@ struct ServerState: ~Copyable {
     var slowLog = SlowLog()
     var latency = LatencyMonitor()
     var errors = ErrorCounters()
+    var pubSub = PubSub()
+    var tracking = TrackingTable()
+    var monitors: [Session] = [] {
+        didSet { condition.hasMonitors = !monitors.isEmpty }
+    }
+    /// What the command that runs has for other sessions.
+    var outbox = Outbox()
+    /// The reply of the command that runs consists of pushes, which CLIENT REPLY doesn't silence.
+    var pushesReply = false
+    /// The commands of a transaction are being run.
+    var isInTransaction = false
     let diagnostics: Diagnostics
     let clock: any Clock
     var guardedClock: GuardedClock
@@ -97,11 +108,14 @@ struct ServerCondition {
     /// CLIENT PAUSE: until when (Unix ms), and whether for writes only.
     var pausedUntil: Int64 = 0
     var pausesWritesOnly = false
+    /// Somebody wants to see every command.
+    var hasMonitors = false
 
     /// Nothing does.
     var isPlain: Bool {
-        !isLoading && writeRefusal == nil && snapshotRefusal == nil && growthRefusal == nil && !holdsWriters
-            && pausedUntil == 0 && !isOutOfMemory
+        !isLoading && writeRefusal == nil && snapshotRefusal == nil && growthRefusal == nil
+            && !holdsWriters
+            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors
     }
 }
 

@@ -54,7 +54,8 @@ final class Session {
 
     var database = 0
     var version = 2
-    var isAuthenticated = true
+    /// Why its commands can't simply run; see `isPlain`.
+    private(set) var restrictions: Restrictions = []
     var user = "default"
     var name: [UInt8] = []
     var libraryName: [UInt8] = []
@@ -69,7 +70,11 @@ final class Session {
         var database: Int
     }
     var hasNoEvict = false
-    var hasNoTouch = false
+    /// Nil unless it listens to a channel or a pattern.
+    var subscriptions: Subscriptions?
+    /// Nil unless it wants to hear which keys change.
+    var tracking: Tracking?
+    var isMonitor = false
     var lastRow = -1
     var commandCount: UInt64 = 0
     var inputBytesTotal = 0
@@ -87,10 +92,42 @@ final class Session {
         lastActiveAt = now
     }
 
+    /// What makes a look at the session necessary before or after each of its commands.
+    struct Restrictions: OptionSet {
+        let rawValue: UInt8
+        static let unauthenticated = Restrictions(rawValue: 1 << 0)
+        /// CLIENT NO-TOUCH
+        static let noTouch = Restrictions(rawValue: 1 << 1)
+        static let tracking = Restrictions(rawValue: 1 << 2)
+        /// It listens and speaks RESP2: only a few commands are allowed.
+        static let subscribed = Restrictions(rawValue: 1 << 3)
+        static let monitor = Restrictions(rawValue: 1 << 4)
+    }
+
     /// Commands can run without a look at what the session is in the middle of.
     var isPlain: Bool {
-        isAuthenticated && transaction == nil && replyMode == .on && !closesAfterReply
-            && !hasNoTouch
+        restrictions.isEmpty && transaction == nil && replyMode == .on && !closesAfterReply
+    }
+
+    var isAuthenticated: Bool {
+        get { !restrictions.contains(.unauthenticated) }
+        set { restrict(.unauthenticated, !newValue) }
+    }
+
+    var hasNoTouch: Bool {
+        get { restrictions.contains(.noTouch) }
+        set { restrict(.noTouch, newValue) }
+    }
+
+    private func restrict(_ restriction: Restrictions, _ isOn: Bool) {
+        if isOn { restrictions.insert(restriction) } else { restrictions.remove(restriction) }
+    }
+
+    /// Call after a change of what restrictions follow from.
+    func updateRestrictions() {
+        restrict(.tracking, tracking != nil)
+        restrict(.subscribed, subscriptions != nil && version == 2)
+        restrict(.monitor, isMonitor)
     }
 
     /// Adds a command to the transaction.

@@ -3,7 +3,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 
-/// What kind of peer a session serves; all are ordinary clients as yet.
+/// What kind of peer a session serves.
 enum SessionType {
     case normal, master, replica, pubsub
 
@@ -79,7 +79,7 @@ struct SessionFilter {
 }
 
 extension Session {
-    var type: SessionType { .normal }
+    var type: SessionType { subscriptions == nil ? .normal : .pubsub }
 
     /// Roughly what the session occupies, buffers included.
     var memoryBytes: Int {
@@ -89,8 +89,15 @@ extension Session {
     /// One letter for each thing that is out of the ordinary, N for none.
     fileprivate var flagLetters: String {
         var letters = ""
-        if isHeld || parked != nil { letters += "b" }
+        if isMonitor { letters += "O" }
+        if subscriptions != nil { letters += "P" }
         if transaction != nil { letters += "x" }
+        if isHeld || parked != nil { letters += "b" }
+        if let tracking {
+            letters += "t"
+            if tracking.isRedirectionBroken { letters += "R" }
+            if tracking.options.contains(.broadcast) { letters += "B" }
+        }
         if watcher?.isDirty == true { letters += "d" }
         if closesAfterReply { letters += "c" }
         if isUnixSocket { letters += "U" }
@@ -118,7 +125,9 @@ extension ServerState {
             ("idle", "\(max(seconds - session.lastActiveAt, 0))"),
             ("flags", session.flagLetters),
             ("db", "\(session.database)"),
-            ("sub", "0"), ("psub", "0"), ("ssub", "0"),
+            ("sub", "\(session.subscriptions?.count(.channel) ?? 0)"),
+            ("psub", "\(session.subscriptions?.count(.pattern) ?? 0)"),
+            ("ssub", "\(session.subscriptions?.count(.shard) ?? 0)"),
             ("multi", "\(queued)"),
             ("qbuf", "\(session.input.count)"),
             ("qbuf-free", "\(session.input.capacity - session.input.count)"),
@@ -132,7 +141,7 @@ extension ServerState {
             ("events", session.wantsWritable ? "rw" : "r"),
             ("cmd", command),
             ("user", session.user),
-            ("redir", "-1"),
+            ("redir", "\(session.tracking?.redirection ?? -1)"),
             ("resp", "\(session.version)"),
             ("lib-name", String(decoding: session.libraryName, as: UTF8.self)),
             ("lib-ver", String(decoding: session.libraryVersion, as: UTF8.self)),

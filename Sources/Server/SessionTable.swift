@@ -1,6 +1,7 @@
 /// All sessions, by descriptor and by id.
 struct SessionTable {
     private var byDescriptor: [Session?] = []
+    private var byID: [Int64: Session] = [:]
     private(set) var count = 0
     private var nextID: Int64 = 1
 
@@ -13,11 +14,13 @@ struct SessionTable {
         let slot = Int(session.descriptor)
         while byDescriptor.count <= slot { byDescriptor.append(nil) }
         byDescriptor[slot] = session
+        byID[session.id] = session
         count += 1
     }
 
     mutating func remove(_ session: Session) {
         byDescriptor[Int(session.descriptor)] = nil
+        byID[session.id] = nil
         count -= 1
     }
 
@@ -29,7 +32,7 @@ struct SessionTable {
         return session
     }
 
-    func session(id: Int64) -> Session? { all.first { $0.id == id } }
+    func session(id: Int64) -> Session? { byID[id] }
 
     /// All sessions, oldest descriptors first.
     var all: [Session] { byDescriptor.compactMap { $0 } }

@@ -55,6 +55,7 @@ extension CommandLoop {
             state.dispatcher.context.limits.tracksAccess = !session.hasNoTouch
             lastTicks = Ticks.now()
             runAdmitted(row, arguments, session, replyStart: replyStart)
+            if state.dispatcher.context.isListenedTo { state.collectMessages(session) }
             if state.waits.didPark { return }
         }
         endWait(session, replyStart: replyStart)
@@ -107,6 +108,7 @@ extension CommandLoop {
             else { continue }
             endWait(session, .timeout)
         }
+        tellOthersOfOwn()
         resumeReleased()
     }
 

@@ -118,11 +118,10 @@ struct ValueReader {
         case .hashZipmap: try readOldMap(&input, into: &sink)
         case .hashZiplist: try readOldHash(&input, into: &sink)
         case .sortedSetZiplist: try readOldSortedSet(&input, into: &sink)
-        case .stream1, .stream2, .stream3:
-            throw input.fault(.badForm, detail: Int64(form.rawValue))
+        case .stream1, .stream2, .stream3: try readStream(form, &input, into: &sink)
         case .module, .modulePreview: throw input.fault(.moduleValue)
         }
-        sink.end()
+        do throws(StreamFault) { try sink.end() } catch { throw input.fault(.badStream) }
     }
 
     @inline(__always)

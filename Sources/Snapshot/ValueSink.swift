@@ -35,8 +35,26 @@ public protocol ValueSink: ~Copyable {
     /// A whole hash: fields and their values.
     mutating func hash(_ pairs: PackedList) -> Bool
 
+    /// A stream: nodes, `entries`, and then each group with its pending items and its consumers, each of these with
+    /// the items that it has, up to `end`. Whoever takes a node's list checks it.
+    mutating func beginStream()
+    mutating func streamNode(_ master: StreamID, _ list: ByteSlice) throws(StreamFault)
+    mutating func streamEntries(
+        count: UInt64, lastID: StreamID, history: StreamBuilder.History?
+    ) throws(StreamFault)
+    /// - Parameter entriesRead: -1 for unknown; nil if the file doesn't tell.
+    mutating func streamGroup(
+        _ name: ByteSlice, lastID: StreamID, entriesRead: Int64?
+    ) throws(StreamFault)
+    mutating func streamPending(_ id: StreamID, time: Int64, count: UInt64) throws(StreamFault)
+    /// - Parameter activeTime: -1 for never.
+    mutating func streamConsumer(
+        _ name: ByteSlice, seenTime: Int64, activeTime: Int64
+    ) throws(StreamFault)
+    mutating func streamConsumerItem(_ id: StreamID) throws(StreamFault)
+
     /// The value is complete.
-    mutating func end()
+    mutating func end() throws(StreamFault)
 }
 
 extension ValueBuilder: ValueSink {}

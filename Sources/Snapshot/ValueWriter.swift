@@ -35,7 +35,9 @@ struct ValueWriter {
             return entry.encoding == .listpack && version >= ValueForm.sortedSetListpack.version
                 ? .sortedSetListpack : .sortedSet
         case .list: return version >= ValueForm.listOfListpacks.version ? .listOfListpacks : .list
-        case .stream: preconditionFailure("no form for values of type \(entry.type)")
+        case .stream:
+            if version >= ValueForm.stream3.version { return .stream3 }
+            return version >= ValueForm.stream2.version ? .stream2 : .stream1
         }
     }
 
@@ -75,6 +77,8 @@ struct ValueWriter {
             } else {
                 try writeScores(entry.root(SortedSetRoot.self), to: &output)
             }
+        case .stream1, .stream2, .stream3:
+            try write(entry.root(StreamValue.self), form(of: entry), to: &output)
         default: preconditionFailure("a form that isn't written")
         }
     }

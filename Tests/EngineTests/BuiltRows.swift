@@ -22,9 +22,60 @@ enum BuiltRows {
         CommandSpec(
             "setbit", 4, [.write, .denyOOM], .bitmap, keys: [.first(.rw, [.access, .update])],
             .session(0)),
+        CommandSpec("monitor", 1, [.admin, .noScript, .loading, .stale], .server, .session(0)),
+        CommandSpec(
+            "psubscribe", -2, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub,
+            .session(0)),
+        CommandSpec(
+            "publish", 3, [.pubsub, .loading, .stale, .fast, .mayReplicate, .sentinel], .pubsub,
+            .session(0)),
+        CommandSpec(
+            "pubsub", -2, [], .pubsub, .container,
+            subcommands: [
+                CommandSpec(
+                    "pubsub|channels", -2, [.pubsub, .loading, .stale], .pubsub, .session(0)),
+                CommandSpec("pubsub|help", 2, [.loading, .stale], .pubsub, acl: [], .session(0)),
+                CommandSpec("pubsub|numpat", 2, [.pubsub, .loading, .stale], .pubsub, .session(0)),
+                CommandSpec(
+                    "pubsub|numsub", -2, [.pubsub, .loading, .stale], .pubsub, .session(0)),
+                CommandSpec(
+                    "pubsub|shardchannels", -2, [.pubsub, .loading, .stale], .pubsub, .session(0)),
+                CommandSpec(
+                    "pubsub|shardnumsub", -2, [.pubsub, .loading, .stale], .pubsub, .session(0)),
+            ]),
+        CommandSpec(
+            "punsubscribe", -1, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub,
+            .session(0)),
+        CommandSpec(
+            "spublish", 3, [.pubsub, .loading, .stale, .fast, .mayReplicate], .pubsub,
+            keys: [.first(.notKey)], .session(0)),
+        CommandSpec(
+            "ssubscribe", -2, [.pubsub, .noScript, .loading, .stale], .pubsub,
+            keys: [.from(1, .notKey)], .session(0)),
+        CommandSpec(
+            "subscribe", -2, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .session(0)
+        ),
+        CommandSpec(
+            "sunsubscribe", -1, [.pubsub, .noScript, .loading, .stale], .pubsub,
+            keys: [.from(1, .notKey)], .session(0)),
+        CommandSpec(
+            "unsubscribe", -1, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub,
+            .session(0)),
         CommandSpec(
             "client", -2, [.sentinel], .connection, .container,
             subcommands: [
+                CommandSpec(
+                    "client|caching", 3, [.noScript, .loading, .stale, .sentinel], .connection,
+                    .session(0)),
+                CommandSpec(
+                    "client|getredir", 2, [.noScript, .loading, .stale, .sentinel], .connection,
+                    .session(0)),
+                CommandSpec(
+                    "client|tracking", -3, [.noScript, .loading, .stale, .sentinel], .connection,
+                    .session(0)),
+                CommandSpec(
+                    "client|trackinginfo", 2, [.noScript, .loading, .stale, .sentinel], .connection,
+                    .session(0)),
                 CommandSpec(
                     "client|getname", 2, [.noScript, .loading, .stale, .sentinel], .connection,
                     .session(0)),

@@ -282,8 +282,12 @@ struct ServerCommandsTests {
         try connection.send(Request.encode(["SET", "a", "1"]) + Request.encode(["SHUTDOWN"]))
         #expect(try connection.receiveUntilClosed() == Array("+OK\r\n".utf8))
         #expect(server.waitForEnd() == .exited(0))
-        let unlogged = try ServerProcess(["--appendonly", "no"])
+        let unlogged = try ServerProcess(["--appendonly", "no", "--dbfilename", "taken.rdb"])
         let other = try unlogged.connect()
+        // A folder in the file's place: the snapshot can't get its name.
+        let taken = "\(unlogged.folder.path)/taken.rdb"
+        try FileManager.default.createDirectory(
+            atPath: taken, withIntermediateDirectories: false)
         #expect(
             try other.command("SHUTDOWN", "SAVE")
                 == .error("ERR Errors trying to SHUTDOWN. Check logs."))

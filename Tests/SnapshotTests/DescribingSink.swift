@@ -78,13 +78,38 @@ struct DescribingSink: ValueSink {
         return true
     }
 
+    mutating func beginStream() { kind = "stream" }
+    mutating func streamNode(_ master: StreamID, _ list: ByteSlice) {
+        parts.append("node \(master)")
+        forEach(PackedList(list)) { parts.append(Self.spelled($0)) }
+    }
+    mutating func streamEntries(count: UInt64, lastID: StreamID, history: StreamBuilder.History?) {
+        parts.append("count \(count) last \(lastID)")
+        if let history {
+            parts.append(
+                "first \(history.firstID) deleted \(history.maxDeletedID) added \(history.addedCount)"
+            )
+        }
+    }
+    mutating func streamGroup(_ name: ByteSlice, lastID: StreamID, entriesRead: Int64?) {
+        parts.append("group \(Self.spelled(name)) last \(lastID) read \(entriesRead ?? -2)")
+    }
+    mutating func streamPending(_ id: StreamID, time: Int64, count: UInt64) {
+        parts.append("pending \(id) \(time) \(count)")
+    }
+    mutating func streamConsumer(_ name: ByteSlice, seenTime: Int64, activeTime: Int64) {
+        parts.append("consumer \(Self.spelled(name)) seen \(seenTime) active \(activeTime)")
+    }
+    mutating func streamConsumerItem(_ id: StreamID) { parts.append("has \(id)") }
+
     mutating func end() { hasEnded = true }
 
     private func forEach(_ list: PackedList, _ body: (ByteSlice) -> Void) {
-        _ = PackedList.walk(list.bytes) { element in
+        let isGood = PackedList.walk(list.bytes) { element in
             element.withBytes(body)
             return true
         }
+        if !isGood { Array("(damaged)".utf8).withSlice(body) }
     }
 
     private func forEachPair(_ list: PackedList, _ body: (ByteSlice, ByteSlice) -> Void) {

@@ -99,7 +99,7 @@ struct DumpPayloadTests {
             version: nil),
     ]
 
-    private static func described(_ payload: [UInt8]) throws(SnapshotReadError) -> String {
+    static func described(_ payload: [UInt8]) throws(SnapshotReadError) -> String {
         var sink = DescribingSink()
         return try payload.withSlice { (bytes) throws(SnapshotReadError) in
             try DumpPayload.read(
@@ -109,7 +109,7 @@ struct DumpPayloadTests {
     }
 
     /// Puts a payload's value into a keyspace, and gives its payload there.
-    private static func restored(
+    static func restored(
         _ payload: [UInt8], limits: EncodingLimits = .init(), version: Int? = nil
     ) throws(SnapshotReadError) -> [UInt8] {
         var keyspace = Fixture.keyspace()

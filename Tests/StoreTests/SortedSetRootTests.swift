@@ -158,7 +158,9 @@ struct SortedSetRootTests {
             var cursor: UInt64 = 0
             var step = 0
             repeat {
-                cursor = rig.root.scan(from: cursor, wanted: 10) { seen.insert($0.key.copyToArray()) }
+                cursor = rig.root.scan(from: cursor, wanted: 10) {
+                    seen.insert($0.key.copyToArray())
+                }
                 for _ in 0..<20 {
                     rig.remove(Array("goes:\(rig.random.below(3000))".utf8))
                     if seed % 2 == 0 { rig.set(Array("comes:\(step)".utf8), 2) }

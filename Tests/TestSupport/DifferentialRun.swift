@@ -12,7 +12,7 @@ public struct DifferentialRun {
     private let families: [[CommandSpec]]
     /// Commands whose replies may differ, with the reason beside them in the test.
     public var mayDiffer: (Words, _ stock: Reply, _ ours: Reply) -> Bool = { _, _, _ in false }
-    /// Whether the encoding of the command's first key may differ for the rest of the round.
+    /// Whether the encoding of the command's keys may differ for the rest of the round.
     public var mayDifferInEncoding: (Words, _ isLogged: Bool) -> Bool = { _, _ in false }
 
     public init(_ families: [[CommandSpec]]) throws {
@@ -58,8 +58,8 @@ public struct DifferentialRun {
             }
             replies += 1
             if actual.first == UInt8(ascii: "-") { errors += 1 }
-            if words.count > 1, mayDifferInEncoding(words, harness.loggedCount != logged) {
-                freed.insert(words[1])
+            if mayDifferInEncoding(words, harness.loggedCount != logged) {
+                freed.formUnion(words.dropFirst())
             }
         }
         try compareValues(harness, plain, freed, seed)

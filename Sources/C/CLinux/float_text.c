@@ -22,6 +22,39 @@ int hf_parse_double(const void *text, size_t length, double *value) {
     return 1;
 }
 
+int hf_parse_bound(const void *text, size_t length, double *value) {
+    char copy[HF_LONG_DOUBLE_ROOM];
+    if (length >= sizeof copy) return 0;
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    char *end;
+    double read = strtod(copy, &end);
+    if (*end != 0 || isnan(read)) return 0;
+    *value = read;
+    return 1;
+}
+
+long hf_format_17(double value, void *out, size_t room) {
+    return snprintf(out, room, "%.17g", value);
+}
+
+long hf_format_6(double value, void *out, size_t room) {
+    return snprintf(out, room, "%f", value);
+}
+
+long hf_format_decimals(double value, void *out, size_t room) {
+    char *target = out;
+    int length = snprintf(target, room, "%.17Lf", (long double)value);
+    if (length <= 0 || (size_t)length >= room) return 0;
+    while (target[length - 1] == '0') length--;
+    if (target[length - 1] == '.') length--;
+    if (length == 2 && target[0] == '-' && target[1] == '0') {
+        target[0] = '0';
+        length = 1;
+    }
+    return length;
+}
+
 static int parse_long(const void *text, size_t length, long double *value) {
     char copy[HF_LONG_DOUBLE_ROOM];
     if (length == 0 || length >= sizeof copy || isspace(*(const unsigned char *)text)) return 0;

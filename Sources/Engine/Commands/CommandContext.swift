@@ -256,6 +256,8 @@ public struct CommandContext: ~Copyable {
 public struct EngineLimits: Sendable {
     /// `proto-max-bulk-len`: no string value grows beyond.
     public var stringBytesMax = 512 << 20
+    /// `zset-max-listpack-entries` and `zset-max-listpack-value`.
+    public var sortedSet = SortedSetLimits()
     /// `maxmemory-policy` names an LFU policy: accesses are counted instead of timed.
     public var countsAccesses = false
     public var lfuLogFactor = 10
@@ -276,6 +278,8 @@ public struct EngineLimits: Sendable {
     public var skipsPayloadChecksums = false
     /// `rdb-version`: the version of payloads; nil for the lowest that holds the value.
     public var payloadVersion: Int?
+    /// `hll-sparse-max-bytes`: the longest HyperLogLog that stays sparse when it grows.
+    public var hllSparseBytesMax = 3000
 
     public init() {}
 }

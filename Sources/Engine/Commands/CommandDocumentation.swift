@@ -85,6 +85,12 @@ public struct CommandDocumentation: Sendable {
         bitpos :: 2.8.7 :: O(N) :: key:key0 bit:integer index:[start:integer end_index:[end:integer index_unit:[BYTE|BIT]@7.0.0]] :: Finds the first bit that is set, or clear, in a string.
         getbit :: 2.2.0 :: O(1) :: key:key0 offset:integer :: Returns the bit at an offset of a string.
         setbit :: 2.2.0 :: O(1) :: key:key0 offset:integer value:integer :: Sets or clears the bit at an offset of a string and returns what it was.
+        # hyperloglog
+        pfadd :: 2.8.9 :: O(1) for each element :: key:key0 [element*] :: Adds elements to a HyperLogLog and tells whether its estimate may have changed.
+        pfcount :: 2.8.9 :: O(1) for one key with a small constant, O(N) with large ones for N keys :: key:key0* :: Estimates how many different elements were added to a HyperLogLog, or to any of several.
+        pfdebug :: 2.8.9 :: O(N), N being the number of registers :: subcommand key:key0 :: Shows the inside of a HyperLogLog. :: syscmd
+        pfmerge :: 2.8.9 :: O(N), N being the number of keys :: destkey:key0 [sourcekey:key1*] :: Merges HyperLogLogs into one.
+        pfselftest :: 2.8.9 :: O(1) ::  :: Checks that HyperLogLogs work. :: syscmd
         # generic
         copy :: 6.2.0 :: O(N), N being the number of elements; O(1) for a string :: source:key0 destination:key1 [DB=destination-db:integer] [REPLACE] :: Copies a value to another key, also of another database.
         del :: 1.0.0 :: O(N), N being the number of keys, plus the number of elements that each holds :: key:key0* :: Deletes keys.

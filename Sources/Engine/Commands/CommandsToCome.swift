@@ -7,14 +7,9 @@ public enum CommandsToCome {
     public static let table: [CommandSpec] =
         generic
         + server
-        + connection
         + set
         + hash
-        + sortedSet
         + stream
-        + geo
-        + hyperloglog
-        + pubsub
         + scripting
         + cluster
 
@@ -98,7 +93,6 @@ public enum CommandsToCome {
                     "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
                     .toCome),
             ]),
-        CommandSpec("monitor", 1, [.admin, .noScript, .loading, .stale], .server, .toCome),
         CommandSpec("psync", -3, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
         CommandSpec(
             "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, .toCome),
@@ -106,18 +100,6 @@ public enum CommandsToCome {
             "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
-    ]
-
-    private static let connection: [CommandSpec] = [
-        CommandSpec(
-            "client|caching", 3, [.noScript, .loading, .stale, .sentinel], .connection, .toCome),
-        CommandSpec(
-            "client|getredir", 2, [.noScript, .loading, .stale, .sentinel], .connection, .toCome),
-        CommandSpec(
-            "client|tracking", -3, [.noScript, .loading, .stale, .sentinel], .connection, .toCome),
-        CommandSpec(
-            "client|trackinginfo", 2, [.noScript, .loading, .stale, .sentinel], .connection, .toCome
-        ),
     ]
 
     private static let set: [CommandSpec] = [
@@ -202,93 +184,6 @@ public enum CommandsToCome {
             tips: [.nondeterministicOutputOrder], .toCome),
     ]
 
-    private static let sortedSet: [CommandSpec] = [
-        CommandSpec(
-            "bzmpop", -5, [.write, .blocking], .sortedSet,
-            keys: [.counted(at: 2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "bzpopmax", -3, [.write, .blocking, .fast], .sortedSet,
-            keys: [.from(1, to: -2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "bzpopmin", -3, [.write, .blocking, .fast], .sortedSet,
-            keys: [.from(1, to: -2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "zadd", -4, [.write, .denyOOM, .fast], .sortedSet, keys: [.first(.rw, [.update])],
-            .toCome),
-        CommandSpec("zcard", 2, [.readonly, .fast], .sortedSet, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "zcount", 4, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zdiff", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zdiffstore", -4, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .counted(at: 2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zincrby", 4, [.write, .denyOOM, .fast], .sortedSet,
-            keys: [.first(.rw, [.access, .update])], .toCome),
-        CommandSpec(
-            "zinter", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zintercard", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])],
-            .toCome),
-        CommandSpec(
-            "zinterstore", -4, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .counted(at: 2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zlexcount", 4, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zmpop", -4, [.write], .sortedSet, keys: [.counted(at: 1, .rw, [.access, .delete])],
-            .toCome),
-        CommandSpec(
-            "zmscore", -3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zpopmax", -2, [.write, .fast], .sortedSet, keys: [.first(.rw, [.access, .delete])],
-            .toCome),
-        CommandSpec(
-            "zpopmin", -2, [.write, .fast], .sortedSet, keys: [.first(.rw, [.access, .delete])],
-            .toCome),
-        CommandSpec(
-            "zrandmember", -2, [.readonly], .sortedSet, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec("zrange", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrangebylex", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrangebyscore", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrangestore", -5, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .at(2, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zrank", -3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrem", -3, [.write, .fast], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zremrangebylex", 4, [.write], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zremrangebyrank", 4, [.write], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zremrangebyscore", 4, [.write], .sortedSet, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "zrevrange", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrevrangebylex", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zrevrangebyscore", -4, [.readonly], .sortedSet, keys: [.first(.ro, [.access])], .toCome
-        ),
-        CommandSpec(
-            "zrevrank", -3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zscan", -3, [.readonly], .sortedSet, keys: [.first(.ro, [.access])],
-            tips: [.nondeterministicOutput], .toCome),
-        CommandSpec(
-            "zscore", 3, [.readonly, .fast], .sortedSet, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "zunion", -3, [.readonly], .sortedSet, keys: [.counted(at: 1, .ro, [.access])], .toCome),
-        CommandSpec(
-            "zunionstore", -4, [.write, .denyOOM], .sortedSet,
-            keys: [.first(.ow, [.update]), .counted(at: 2, .ro, [.access])], .toCome),
-    ]
-
     private static let stream: [CommandSpec] = [
         CommandSpec("xack", -4, [.write, .fast], .stream, keys: [.first(.rw, [.update])], .toCome),
         CommandSpec(
@@ -351,84 +246,6 @@ public enum CommandsToCome {
         CommandSpec(
             "xtrim", -4, [.write], .stream, keys: [.first(.rw, [.delete])],
             tips: [.nondeterministicOutput], .toCome),
-    ]
-
-    private static let geo: [CommandSpec] = [
-        CommandSpec(
-            "geoadd", -5, [.write, .denyOOM], .geo, keys: [.first(.rw, [.update])], .toCome),
-        CommandSpec("geodist", -4, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec("geohash", -2, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec("geopos", -2, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "georadius", -6, [.write, .denyOOM], .geo,
-            keys: [
-                .first(.ro, [.access]), .after("STORE", from: 6, .ow, [.update]),
-                .after("STOREDIST", from: 6, .ow, [.update]),
-            ], .toCome),
-        CommandSpec("georadius_ro", -6, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "georadiusbymember", -5, [.write, .denyOOM], .geo,
-            keys: [
-                .first(.ro, [.access]), .after("STORE", from: 5, .ow, [.update]),
-                .after("STOREDIST", from: 5, .ow, [.update]),
-            ], .toCome),
-        CommandSpec(
-            "georadiusbymember_ro", -5, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec("geosearch", -7, [.readonly], .geo, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "geosearchstore", -8, [.write, .denyOOM], .geo,
-            keys: [.first(.ow, [.update]), .at(2, .ro, [.access])], .toCome),
-    ]
-
-    private static let hyperloglog: [CommandSpec] = [
-        CommandSpec(
-            "pfadd", -2, [.write, .denyOOM, .fast], .hyperloglog, keys: [.first(.rw, [.insert])],
-            .toCome),
-        CommandSpec(
-            "pfcount", -2, [.readonly, .mayReplicate], .hyperloglog,
-            keys: [.from(1, .rw, [.access])], .toCome),
-        CommandSpec(
-            "pfdebug", 3, [.write, .denyOOM, .admin], .hyperloglog, keys: [.at(2, .rw, [.access])],
-            .toCome),
-        CommandSpec(
-            "pfmerge", -2, [.write, .denyOOM], .hyperloglog,
-            keys: [.first(.rw, [.access, .insert]), .from(2, .ro, [.access])], .toCome),
-        CommandSpec("pfselftest", 1, [.admin], .hyperloglog, .toCome),
-    ]
-
-    private static let pubsub: [CommandSpec] = [
-        CommandSpec(
-            "psubscribe", -2, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
-        CommandSpec(
-            "publish", 3, [.pubsub, .loading, .stale, .fast, .mayReplicate, .sentinel], .pubsub,
-            .toCome),
-        CommandSpec(
-            "pubsub", -2, [], .pubsub, .toCome,
-            subcommands: [
-                CommandSpec("pubsub|channels", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec("pubsub|help", 2, [.loading, .stale], .pubsub, acl: [], .toCome),
-                CommandSpec("pubsub|numpat", 2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec("pubsub|numsub", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec(
-                    "pubsub|shardchannels", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-                CommandSpec(
-                    "pubsub|shardnumsub", -2, [.pubsub, .loading, .stale], .pubsub, .toCome),
-            ]),
-        CommandSpec(
-            "punsubscribe", -1, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
-        CommandSpec(
-            "spublish", 3, [.pubsub, .loading, .stale, .fast, .mayReplicate], .pubsub,
-            keys: [.first(.notKey)], .toCome),
-        CommandSpec(
-            "ssubscribe", -2, [.pubsub, .noScript, .loading, .stale], .pubsub,
-            keys: [.from(1, .notKey)], .toCome),
-        CommandSpec(
-            "subscribe", -2, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
-        CommandSpec(
-            "sunsubscribe", -1, [.pubsub, .noScript, .loading, .stale], .pubsub,
-            keys: [.from(1, .notKey)], .toCome),
-        CommandSpec(
-            "unsubscribe", -1, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub, .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [

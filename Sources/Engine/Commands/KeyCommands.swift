@@ -344,7 +344,7 @@ public enum KeyCommands {
     }
 
     /// An unsigned number of 64 bits.
-    private static func scanCursor(_ word: ByteSlice) throws(CommandError) -> UInt64 {
+    static func scanCursor(_ word: ByteSlice) throws(CommandError) -> UInt64 {
         var cursor: UInt64 = 0
         for index in 0..<word.count {
             let digit = word[index] &- 48

@@ -110,7 +110,9 @@ public struct Dispatcher: ~Copyable {
     private mutating func finishEffects(_ flags: CommandFlags) {
         let hasChanged = context.keyspace.version != context.versionBefore
         if hasChanged {
-            precondition(flags.contains(.write), "a command without the write flag changed a key")
+            precondition(
+                flags.contains(.write) || flags.contains(.mayReplicate),
+                "a command without the write flag changed a key")
             if !context.isLogged { context.logVerbatim() }
         }
     }

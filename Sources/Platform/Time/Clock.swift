@@ -6,6 +6,12 @@ public protocol Clock: Sendable {
     var wallMilliseconds: Int64 { get }
     /// Never goes back and knows no leap; the origin means nothing.
     var monotonicNanoseconds: UInt64 { get }
+    /// Unix time in microseconds, as exactly as the clock knows it; for people to read.
+    var wallMicroseconds: Int64 { get }
+}
+
+extension Clock {
+    public var wallMicroseconds: Int64 { wallMilliseconds * 1_000 }
 }
 
 /// The machine's clocks.
@@ -17,6 +23,13 @@ public struct SystemClock: Clock {
         // SAFETY: the call fills the struct it is given; these two clocks always exist.
         unsafe clock_gettime(CLOCK_REALTIME, &now)
         return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
+    }
+
+    public var wallMicroseconds: Int64 {
+        var now = timespec()
+        // SAFETY: as above.
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
     }
 
     public var monotonicNanoseconds: UInt64 {

@@ -10,6 +10,12 @@ enum ConnectionCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         guard arguments.count <= 2 else { throw .wrongArity("ping") }
+        if session.version == 2, session.subscriptions != nil {
+            state.reply.array(2)
+            state.reply.bulk("pong")
+            state.reply.bulk(arguments.count == 2 ? arguments[1] : ByteSlice())
+            return
+        }
         if arguments.count == 2 {
             state.reply.bulk(arguments[1])
         } else {
@@ -113,6 +119,7 @@ enum ConnectionCommands {
         }
         if let name { session.name = name.copyToArray() }
         session.version = version
+        session.updateRestrictions()
         state.reply.version = version
         state.reply.map(7)
         state.reply.bulk("server")
@@ -136,6 +143,9 @@ enum ConnectionCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         state.dropTransaction(session)
+        state.leavePubSub(session)
+        state.disableTracking(session)
+        state.leaveMonitor(session)
         session.database = 0
         session.version = 2
         session.name = []

@@ -43,7 +43,9 @@ enum TransactionCommands {
         state.dispatcher.beginUnit(at: state.now)
         // Nobody waits inside of a transaction: what can't be served answers as if its time had run out.
         state.dispatcher.context.allowsBlocking = false
+        state.isInTransaction = true
         for queued in transaction.queued { state.runQueued(queued, session) }
+        state.isInTransaction = false
         state.dispatcher.context.allowsBlocking = true
         state.dispatcher.endUnit()
     }
@@ -163,6 +165,10 @@ extension ServerState {
             }
         }
         reply.version = session.version
+        // Now, so that what a later command reads doesn't count as changed by this one.
+        if dispatcher.context.isListenedTo { collectMessages(session) }
+        if session.tracking != nil { rememberRead(session, queued.row, arguments) }
+        if !monitors.isEmpty { showToMonitors(queued.row, arguments, session) }
         if !succeeded { noteError(replyAt: mark) }
         dispatcher.counters.ran(queued.row, ticks: 0, failed: !succeeded)
         statistics.commandsProcessed &+= 1

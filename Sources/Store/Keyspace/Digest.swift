@@ -36,7 +36,7 @@ public struct DataDigest: Equatable, Sendable {
         return single
     }
 
-    private mutating func mix(_ other: SHA1.Digest) { digest = SHA1.hash(digest ^ other) }
+    fileprivate mutating func mix(_ other: SHA1.Digest) { digest = SHA1.hash(digest ^ other) }
 
     private mutating func mix(_ element: PackedElement) {
         element.withBytes { mix(SHA1.hash($0)) }
@@ -55,7 +55,8 @@ public struct DataDigest: Equatable, Sendable {
             }
         case .list: ListValue(entry).forEach { mix($0) }
         case .stream: mixEntries(of: entry.root(StreamValue.self))
-        case .set, .sortedSet, .hash:
+        case .sortedSet: addMembers(SortedSetView(entry))
+        case .set, .hash:
             preconditionFailure("no digest for values of type \(entry.type)")
         }
         if entry.hasDeadline { digest = digest ^ SHA1.hash(ByteSlice("!!expire!!")) }
@@ -70,6 +71,22 @@ public struct DataDigest: Equatable, Sendable {
             return true
         }
         self = digest
+    }
+}
+
+extension DataDigest {
+    /// A sorted set's members count in any order: each with its score in 17 digits.
+    private mutating func addMembers(_ set: SortedSetView) {
+        var sum = digest
+        set.forEach { element, score in
+            var single = DataDigest()
+            element.withBytes { single.mix(SHA1.hash($0)) }
+            var text = ByteBuffer()
+            text.append(double17: score)
+            single.mix(SHA1.hash(text.slice))
+            sum = sum ^ SHA1.hash(single.digest)
+        }
+        digest = sum
     }
 }
 

@@ -75,6 +75,13 @@ extension PackedBlock {
         return Double(whole) == score ? whole : nil
     }
 
+    /// Takes a member out, if it is there.
+    public mutating func removeMember(_ member: ByteSlice) -> Bool {
+        guard let offset = list.findMember(member) else { return false }
+        delete(at: offset, elements: 2)
+        return true
+    }
+
     /// Takes the members whose ranks lie in `range` out.
     public mutating func removeMembers(_ range: Range<Int>) {
         deleteRange(index: range.lowerBound * 2, count: range.count * 2)

@@ -196,6 +196,10 @@ public struct SortedSetRoot: CollectionRoot {
         ranks range: Range<Int>, _ epochs: inout EpochClock, _ hasher: ByteHash
     ) {
         guard !range.isEmpty else { return }
+        if range.count == 1 {
+            let item = tree.at(range.lowerBound).cursor.element
+            return remove(hasher.hash(item.key), item, &epochs)
+        }
         prepare(&epochs)
         var tree = tree
         var members = members

@@ -139,6 +139,16 @@ public enum SortedSetView {
         }
     }
 
+    /// Calls `body` with all members of a packed set, lowest first, and their scores as the list holds them.
+    public func forEachText(_ body: (PackedElement, PackedElement) -> Void) {
+        guard case .packed(let list) = self else { preconditionFailure("not a packed set") }
+        var offset = list.firstOffset
+        while let here = offset, let score = list.next(after: here) {
+            body(list[here], list[score])
+            offset = list.next(after: score)
+        }
+    }
+
     /// Calls `body` with all members, lowest first.
     @inline(__always)
     public func forEach(_ body: (PackedElement, Double) -> Void) { forEach(0..<count, body) }

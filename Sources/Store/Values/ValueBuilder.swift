@@ -17,6 +17,7 @@ public struct ValueBuilder: ~Copyable {
         case table(ValueType, MemberTable)
         case sortedSet(SortedSetRoot)
         case list(ListNodes)
+        case stream(StreamValue)
     }
 
     private let limits: EncodingLimits
@@ -24,6 +25,7 @@ public struct ValueBuilder: ~Copyable {
     private var state = State.nothing
     private var clock = EpochClock()
     private var packed = PackedBlock.scratch()
+    private var stream: StreamBuilder?
     /// Members of the packed value at hand.
     private var count = 0
     private var longest = 0
@@ -43,16 +45,26 @@ public struct ValueBuilder: ~Copyable {
     public mutating func begin(epoch: UInt32) {
         Self.free(state, &clock)
         state = .nothing
+        stream = nil
         if clock.current != epoch { clock = EpochClock(building: epoch) }
     }
 
     private static func free(_ state: State, _ clock: inout EpochClock) {
         switch state {
         case .nothing, .string, .integer, .whole, .packed: break
-        case .table(_, let table): table.releaseAll(&clock)
+        case .table(_, let table): unsafe free(table.raw, .hashtable, &clock)
         case .sortedSet(let root): root.release(&clock)
-        case .list(let nodes): nodes.release(&clock)
+        case .list(let nodes): unsafe free(nodes.raw, .quicklist, &clock)
+        case .stream(let stream): unsafe free(stream.raw, .stream, &clock)
         }
+    }
+
+    private static func free(
+        _ root: UnsafeMutableRawPointer, _ encoding: Encoding, _ clock: inout EpochClock
+    ) {
+        var parts = ReleaseStack()
+        unsafe parts.push(root, ReleaseStack.Kind(of: encoding))
+        parts.releaseSome(.max, &clock)
     }
 
     // MARK: Strings
@@ -325,18 +337,54 @@ public struct ValueBuilder: ~Copyable {
         return true
     }
 
+    // MARK: Streams
+
+    public mutating func beginStream() { stream = StreamBuilder(epoch: clock.current) }
+
+    public mutating func streamNode(
+        _ master: StreamID, _ list: ByteSlice
+    ) throws(StreamFault) { try stream?.addNode(master, list) }
+
+    public mutating func streamEntries(
+        count: UInt64, lastID: StreamID, history: StreamBuilder.History?
+    ) throws(StreamFault) {
+        try stream?.finishEntries(count: count, lastID: lastID, history: history)
+    }
+
+    public mutating func streamGroup(
+        _ name: ByteSlice, lastID: StreamID, entriesRead: Int64?
+    ) throws(StreamFault) {
+        try stream?.addGroup(name, lastID: lastID, entriesRead: entriesRead)
+    }
+
+    public mutating func streamPending(
+        _ id: StreamID, time: Int64, count: UInt64
+    ) throws(StreamFault) { try stream?.addPending(id, time: time, count: count) }
+
+    public mutating func streamConsumer(
+        _ name: ByteSlice, seenTime: Int64, activeTime: Int64
+    ) throws(StreamFault) {
+        try stream?.addConsumer(name, seenTime: seenTime, activeTime: activeTime)
+    }
+
+    public mutating func streamConsumerItem(_ id: StreamID) throws(StreamFault) {
+        try stream?.addConsumerItem(id)
+    }
+
+    // MARK: The whole
+
     /// The value is complete.
-    public mutating func end() {
-        guard case .sortedSet(let root) = state, root.count <= limits.sortedSetEntriesMax,
+    public mutating func end() throws(StreamFault) {
+        if let stream = stream.take() {
+            state = .stream(try stream.finish())
+        } else if case .sortedSet(let root) = state, root.count <= limits.sortedSetEntriesMax,
             longest <= limits.sortedSetBytesMax
-        else { return }
-        packed.setEmptyList()
-        root.tree.forEach { item, _ in
-            packed.append(item.key)
-            packed.append(score: item.score)
+        {
+            packed.setEmptyList()
+            root.tree.forEach { item, _ in packed.appendMember(item.key, item.score) }
+            root.release(&clock)
+            state = .packed(.sortedSet, .listpack)
         }
-        root.release(&clock)
-        state = .packed(.sortedSet, .listpack)
     }
 
     // MARK: Setting
@@ -367,34 +415,10 @@ public struct ValueBuilder: ~Copyable {
             keyspace.setRoot(key, database, .sortedSet, .skiplist, to: root, deadline: deadline)
         case .list(let nodes):
             keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
+        case .stream(let stream):
+            keyspace.setRoot(key, database, .stream, .stream, to: stream, deadline: deadline)
         }
         state = .nothing
-    }
-}
-
-extension MemberTable {
-    /// Gives up the table at once.
-    func releaseAll(_ epochs: inout EpochClock) {
-        let hasValues = hasValues
-        var pages: [UInt] = []
-        unsafe releaseRoot(&epochs) { pages.append(UInt(bitPattern: $0)) }
-        // SAFETY: the addresses are those of the table's pages, which nothing else names.
-        for page in pages {
-            guard let page = unsafe UnsafeMutableRawPointer(bitPattern: page) else { continue }
-            unsafe Self.releasePage(page, hasValues: hasValues, &epochs)
-        }
-    }
-}
-
-extension PackedBlock {
-    /// Appends a score: whole numbers as integers, others with the fewest digits that read back the same.
-    mutating func append(score: Double) {
-        // The range in which Redis takes a double for an integer.
-        if score.magnitude <= 0x1p62, let whole = Int64(exactly: score) {
-            append(integer: whole)
-        } else {
-            DoubleText.text(score).withSlice { append($0) }
-        }
     }
 }
 
