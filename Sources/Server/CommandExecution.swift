@@ -169,6 +169,7 @@ extension CommandLoop {
         state.dispatcher.endUnit()
         let after = state.dispatcher.context.log.appended
         if after != before {
+            session.lastWrite = after
             session.gates.add(
                 at: session.producedBytes + mark - replyStart, after,
                 batchStart: state.dispatcher.context.log.first)
@@ -302,6 +303,7 @@ extension CommandLoop {
         }
         state.reply.version = session.version
         if state.dispatcher.context.log.appended != before {
+            session.lastWrite = state.dispatcher.context.log.appended
             session.gates.add(
                 at: session.producedBytes + mark - replyStart,
                 state.dispatcher.context.log.appended, batchStart: batchStart)
