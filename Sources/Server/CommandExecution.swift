@@ -242,8 +242,11 @@ extension CommandLoop {
             state.reply.simple("QUEUED")
         case .run(let row):
             state.dispatcher.context.limits.tracksAccess = !session.hasNoTouch
+            let isLimited = session.restrictions.contains(.limited)
+            if isLimited { state.limitReading(session, row, arguments) }
             runAdmitted(row, arguments, session, replyStart: replyStart)
             state.dispatcher.context.limits.tracksAccess = true
+            if isLimited { state.dispatcher.context.limits.readsAnyKey = true }
             ran = row
         }
         if session.parked == nil { applyReplyMode(session, from: mark) }

@@ -242,6 +242,10 @@ struct Selector {
         return words.contains { Directive.lowercase($0) == first }
     }
 
+    var readsAnyKey: Bool {
+        allowsAllKeys || keys.contains { $0.canRead && $0.pattern == [UInt8(ascii: "*")] }
+    }
+
     func allowsKey(_ key: ByteSlice, _ flags: KeyFlags) -> Bool {
         if allowsAllKeys { return true }
         let reads = flags.contains(.access)

@@ -53,6 +53,15 @@ extension ServerState {
         return denial
     }
 
+    /// Tells the command whether its user may read keys that it doesn't name.
+    mutating func limitReading(_ session: Session, _ row: Int, _ arguments: Arguments) {
+        dispatcher.context.limits.readsAnyKey =
+            session.user?.rules.selectors.contains { selector in
+                selector.readsAnyKey
+                    && selector.allowsCommand(row, arguments, dispatcher.table)
+            } ?? true
+    }
+
     private mutating func noteDenial(
         _ kind: AccessDenial.Kind, _ session: Session, object: [UInt8], user: [UInt8],
         isInTransaction: Bool

@@ -152,6 +152,9 @@ extension ServerState {
             reply.error(denial.textInTransaction)
             return noteError(replyAt: mark)
         }
+        if session.restrictions.contains(.limited) {
+            limitReading(session, queued.row, arguments)
+        }
         if case .session(let handler) = dispatcher.table.spec(at: queued.row).handler {
             do throws(CommandError) {
                 try handlers[handler](&self, session, arguments)
