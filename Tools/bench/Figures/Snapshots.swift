@@ -65,8 +65,8 @@ private func snapshotTable(
             "Values of 100 B, \(kind.policy == .none ? "`appendonly no`" : "`appendfsync everysec`"), each "
             + "with its default compression; meanwhile one connection SETs \(grouped(Double(rate))) "
             + "random keys a second and a probe sends PING or GET every ms. Extra memory is the peak of "
-            + "proportional set sizes (Pss) of the server and its children above what it was before; "
-            + "freeze is what INFO says (`last_freeze_us`, `latest_fork_usec`).",
+            + "proportional set sizes (Pss) of the server and its children above what it was "
+            + "before, in a save of its own; freeze is what INFO says (`last_freeze_us`, `latest_fork_usec`).",
         header: Table.pairHeader)
     let servers = try Pair { side in
         // What redis-server does by default.
@@ -119,23 +119,9 @@ private func sample(
     }
     sample.latenciesBefore = calm.latencies
 
-    let process = try server.process
-    var before = 0.0
-    var peak = 0.0
-    var seconds = 0.0
     let busy = try BackgroundLoad.run(server, keys: keys) {
-        before = try process.memoryWithChildren
-        // Reading it walks the page tables, which takes milliseconds.
-        var last = Stopwatch()
-        seconds = try kind.run(connection) {
-            if last.seconds < 0.05 { return }
-            peak = max(peak, try process.memoryWithChildren)
-            last = Stopwatch()
-        }
-        peak = max(peak, try process.memoryWithChildren)
+        sample.seconds = try kind.run(connection) {}
     }
-    sample.seconds = seconds
-    sample.extraBytes = peak - before
     sample.latencies = busy.latencies
     sample.sets = Double(busy.sets) / busy.seconds
     let freeze =
@@ -144,7 +130,30 @@ private func sample(
         : connection.info("stats", "latest_fork_usec")
     sample.freezeMicroseconds = Double(freeze) ?? .nan
     sample.fileBytes = snapshotBytes(kind, server)
+    sample.extraBytes = try extraMemory(kind, server, keys: keys)
     return sample
+}
+
+/// Of one more snapshot: reading what processes take walks their page tables, for milliseconds each time, which
+/// the probe would notice.
+private func extraMemory(
+    _ kind: SnapshotKind, _ server: ServerUnderTest, keys: Int
+) throws -> Double {
+    try server.settle()
+    let connection = try server.connect()
+    let process = try server.process
+    let before = try process.memoryWithChildren
+    var peak = before
+    _ = try BackgroundLoad.run(server, keys: keys) {
+        var last = Stopwatch()
+        _ = try kind.run(connection) {
+            if last.seconds < 0.05 { return }
+            peak = max(peak, try process.memoryWithChildren)
+            last = Stopwatch()
+        }
+        peak = max(peak, try process.memoryWithChildren)
+    }
+    return peak - before
 }
 
 private func snapshotBytes(_ kind: SnapshotKind, _ server: ServerUnderTest) -> Double {

@@ -19,12 +19,13 @@ func typesTable(_ options: Options) throws -> Table {
                     command: test.command(count), clients: 50, pipeline: pipeline, keys: count)
                 func run(_ side: Side, _ requests: Int) throws -> RedisBenchmark.Sample {
                     if !test.isReading { try test.prepare(servers[side], count: requests) }
-                    return try load.run(servers[side], requests: requests)
+                    let sample = try load.run(servers[side], requests: requests)
+                    if sample.errors > 0 || !sample.perSecond.isFinite {
+                        throw BenchError("\(test.name): \(side.name) has refused it")
+                    }
+                    return sample
                 }
                 let rate = try run(.stock, options.isQuick ? 16_000 : 96_000).perSecond
-                if !rate.isFinite {
-                    throw BenchError("redis-benchmark gave no rate of \(test.name)")
-                }
                 let whole = min(Int(rate * (options.isQuick ? 0.2 : 2.5)), 8_000_000)
                 let requests = max(whole / pipeline, 50) * pipeline
                 let row = Comparison(
