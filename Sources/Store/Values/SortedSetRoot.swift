@@ -218,10 +218,11 @@ public struct SortedSetRoot: CollectionRoot {
     // MARK: The whole
 
     /// A set with the same members that shares nothing with this one.
-    func copied(_ epochs: inout EpochClock, _ hasher: ByteHash) -> SortedSetRoot {
-        var copy = Self.make(epoch: epochs.current)
+    func copied(epoch: UInt32, _ hasher: ByteHash) -> SortedSetRoot {
+        var clock = EpochClock(building: epoch)
+        var copy = Self.make(epoch: epoch)
         tree.forEach { item, _ in
-            copy.append(hasher.hash(item.key), item.key, item.score, &epochs, hasher)
+            copy.append(hasher.hash(item.key), item.key, item.score, &clock, hasher)
         }
         return copy
     }
