@@ -51,7 +51,7 @@ extension CommandGenerator {
         case "zrandmember": return [head, key()] + randomOptions()
         default:
             let pattern = random.oneIn(3) ? [word("match"), Array("*1*".utf8)] : []
-            let start = Array((random.oneIn(20) ? pick(["x", "-1", ""]) : "0").utf8)
+            let start = Array((random.oneIn(20) ? pick(["x", "1x", ""]) : "0").utf8)
             return [head, key(), start] + pattern + [word("count"), Array("1000".utf8)]
         }
     }
