@@ -6,7 +6,8 @@ import Testing
 /// The table that the tests look at, and how they name commands.
 enum TestedTable {
     static let rows: [[CommandSpec]] = [
-        BuiltRows.table, ListCommands.table, BlockingListCommands.table, CommandsToCome.table,
+        BuiltRows.table, ListCommands.table, BlockingListCommands.table, SortedSetCommands.table,
+        GeoCommands.table, CommandsToCome.table,
     ]
     static let table = CommandTable(families: rows)
 

@@ -20,7 +20,8 @@ extension CommandGenerator {
         case "copy", "rename": return [head, key(), key()]
         case "zadd":
             if random.oneIn(4) {
-                return [head, uniformKey()] + (0...random.below(3)).flatMap { _ in [zero, member()] }
+                return [head, uniformKey()]
+                    + (0...random.below(3)).flatMap { _ in [zero, member()] }
             }
             return [head, key()] + addition()
         case "zincrby": return [head, key(), score(), member()]
@@ -253,7 +254,8 @@ extension CommandGenerator {
     private mutating func coordinates() -> [[UInt8]] {
         let pair: [String] =
             switch random.below(14) {
-            case 0: pick([["181", "0"], ["0", "86"], ["x", "1"], ["1", ""], ["-180.1", "-90"]])
+            case 0:
+                pick([["181", "0"], ["0", "86"], ["x", "1"], ["1", ""], ["-180.1", "-90"]])
             case 1: pick([["180", "85.05112878"], ["-180", "-85.05112878"], ["0", "0"]])
             case 2: pick([["179.9", "0.1"], ["-179.9", "70"], ["13.361389", "38.115556"]])
             case 3..<9:

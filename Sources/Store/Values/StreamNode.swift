@@ -228,7 +228,9 @@ struct StreamNode {
             ElementForm(Int64(bitPattern: id.milliseconds &- masterID.milliseconds)), &target)
         unsafe Self.put(ElementForm(Int64(bitPattern: id.sequence &- masterID.sequence)), &target)
         if isSame {
-            for index in 0..<fieldCount { unsafe Self.put(ElementForm(word(2 &* index &+ 1)), &target) }
+            for index in 0..<fieldCount {
+                unsafe Self.put(ElementForm(word(2 &* index &+ 1)), &target)
+            }
         } else {
             unsafe Self.put(ElementForm(Int64(fieldCount)), &target)
             for index in 0..<2 &* fieldCount { unsafe Self.put(ElementForm(word(index)), &target) }
