@@ -10,12 +10,16 @@ extension CommandGenerator {
             "zrangebylex", "zrevrangebylex", "zcount", "zlexcount", "zremrangebyrank",
             "zremrangebyscore", "zremrangebylex", "zunion", "zinter", "zdiff", "zunionstore",
             "zinterstore", "zdiffstore", "zintercard", "zrandmember", "zscan", "set", "del",
-            "expire", "copy", "rename",
+            "expire", "copy", "rename", "sadd", "sadd",
         ])
         let head = word(name)
         switch name {
         case "set": return random.oneIn(3) ? [head, key(), value()] : [word("zcard"), key()]
         case "del": return random.oneIn(3) ? [head, key()] : [word("zcard"), key()]
+        case "sadd":
+            // Sets of all forms: numbers, a few words, long words.
+            let key = Array("set\(random.below(3))".utf8)
+            return [head, key] + (0...random.below(3)).map { _ in member() }
         case "expire": return [head, key(), Array("100000".utf8)]
         case "copy", "rename": return [head, key(), key()]
         case "zadd":
@@ -166,7 +170,10 @@ extension CommandGenerator {
     private mutating func keys() -> [[UInt8]] {
         let count = 1 + random.below(3)
         let told = random.oneIn(20) ? pick([0, -1, count + 1, 1000]) : count
-        return [Array(String(told).utf8)] + (0..<count).map { _ in key() }
+        return [Array(String(told).utf8)]
+            + (0..<count).map { _ in
+                random.oneIn(4) ? Array("set\(random.below(3))".utf8) : key()
+            }
     }
 
     private mutating func popOptions() -> [[UInt8]] {
