@@ -85,6 +85,52 @@ public struct CommandDocumentation: Sendable {
         bitpos :: 2.8.7 :: O(N) :: key:key0 bit:integer index:[start:integer end_index:[end:integer index_unit:[BYTE|BIT]@7.0.0]] :: Finds the first bit that is set, or clear, in a string.
         getbit :: 2.2.0 :: O(1) :: key:key0 offset:integer :: Returns the bit at an offset of a string.
         setbit :: 2.2.0 :: O(1) :: key:key0 offset:integer value:integer :: Sets or clears the bit at an offset of a string and returns what it was.
+        # set
+        sadd :: 1.0.0 :: O(1) for each member added :: key:key0 member* :: Adds members to a set.
+        scard :: 1.0.0 :: O(1) :: key:key0 :: Returns the number of members of a set.
+        sdiff :: 1.0.0 :: O(N), N being the number of members of all sets :: key:key0* :: Returns the members of the first set that no other set has.
+        sdiffstore :: 1.0.0 :: O(N), N being the number of members of all sets :: destination:key0 key:key1* :: Stores the members of the first set that no other set has.
+        sinter :: 1.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: key:key0* :: Returns the members that all sets have.
+        sintercard :: 7.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: numkeys:integer key:key0* [LIMIT=limit:integer] :: Returns how many members all sets have, counting up to a limit.
+        sinterstore :: 1.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: destination:key0 key:key1* :: Stores the members that all sets have.
+        sismember :: 1.0.0 :: O(1) :: key:key0 member :: Tells whether a set has a member.
+        smembers :: 1.0.0 :: O(N), N being the number of members :: key:key0 :: Returns all members of a set.
+        smismember :: 6.2.0 :: O(N), N being the number of members asked for :: key:key0 member* :: Tells of several members whether a set has them.
+        smove :: 1.0.0 :: O(1) :: source:key0 destination:key1 member :: Moves a member from one set to another.
+        spop :: 1.0.0 :: O(1), or O(N) for N members :: key:key0 [count:integer@3.2.0] :: Removes members chosen at random and returns them.
+        srandmember :: 1.0.0 :: O(1), or O(N) for N members :: key:key0 [count:integer@2.6.0] :: Returns members chosen at random.
+        srem :: 1.0.0 :: O(N), N being the number of members to remove :: key:key0 member* :: Removes members from a set.
+        sscan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N members :: key:key0 cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] :: Walks over the members of a set step by step.
+        sunion :: 1.0.0 :: O(N), N being the number of members of all sets :: key:key0* :: Returns the members that any of the sets has.
+        sunionstore :: 1.0.0 :: O(N), N being the number of members of all sets :: destination:key0 key:key1* :: Stores the members that any of the sets has.
+
+        # hash
+        hdel :: 2.0.0 :: O(N), N being the number of fields to remove :: key:key0 field* :: Removes fields from a hash, and the key with the last one.
+        hexists :: 2.0.0 :: O(1) :: key:key0 field :: Tells whether a hash has a field.
+        hexpire :: 7.4.0 :: O(N), N being the number of fields :: key:key0 seconds:integer condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire after some seconds.
+        hexpireat :: 7.4.0 :: O(N), N being the number of fields :: key:key0 unix-time-seconds:unix-time condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire at a Unix time in seconds.
+        hexpiretime :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns when fields of a hash expire, as Unix times in seconds.
+        hget :: 2.0.0 :: O(1) :: key:key0 field :: Returns the value of a field.
+        hgetall :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns all fields of a hash with their values.
+        hincrby :: 2.0.0 :: O(1) :: key:key0 field increment:integer :: Adds a number to the integer in a field; a missing field counts as 0.
+        hincrbyfloat :: 2.6.0 :: O(1) :: key:key0 field increment:double :: Adds a number with a fraction to the number in a field; a missing field counts as 0.
+        hkeys :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns the names of all fields of a hash.
+        hlen :: 2.0.0 :: O(1) :: key:key0 :: Returns the number of fields of a hash.
+        hmget :: 2.0.0 :: O(N), N being the number of fields asked for :: key:key0 field* :: Returns the values of several fields.
+        hmset :: 2.0.0 :: O(N), N being the number of fields set :: key:key0 field_value:(field value)* :: Sets several fields of a hash. :: 4.0.0 :: `HSET` with multiple field-value pairs
+        hpersist :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Removes the deadlines of fields.
+        hpexpire :: 7.4.0 :: O(N), N being the number of fields :: key:key0 milliseconds:integer condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire after some milliseconds.
+        hpexpireat :: 7.4.0 :: O(N), N being the number of fields :: key:key0 unix-time-milliseconds:unix-time condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire at a Unix time in milliseconds.
+        hpexpiretime :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns when fields of a hash expire, as Unix times in milliseconds.
+        hpttl :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns how many milliseconds fields of a hash have left.
+        hrandfield :: 6.2.0 :: O(N), N being the number of fields returned :: key:key0 options:[count:integer [WITHVALUES]] :: Returns fields chosen at random.
+        hscan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N fields :: key:key0 cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] :: Walks over the fields of a hash step by step.
+        hset :: 2.0.0 :: O(1) for each field :: key:key0 field_value:(field value)* :: Sets fields of a hash.
+        hsetnx :: 2.0.0 :: O(1) :: key:key0 field value :: Sets a field of a hash unless it is there.
+        hstrlen :: 3.2.0 :: O(1) :: key:key0 field :: Returns the length of a field's value.
+        httl :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns how many seconds fields of a hash have left.
+        hvals :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns the values of all fields of a hash.
+
         # hyperloglog
         pfadd :: 2.8.9 :: O(1) for each element :: key:key0 [element*] :: Adds elements to a HyperLogLog and tells whether its estimate may have changed.
         pfcount :: 2.8.9 :: O(1) for one key with a small constant, O(N) with large ones for N keys :: key:key0* :: Estimates how many different elements were added to a HyperLogLog, or to any of several.
@@ -115,10 +161,38 @@ public struct CommandDocumentation: Sendable {
         rename :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, replacing what the new name held.
         renamenx :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, provided that the new name is free.
         scan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N keys :: cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] [TYPE=type@6.0.0] :: Walks over the keys of the database step by step.
+        sort :: 1.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] [STORE=destination:key2] :: Sorts the elements of a list, a set or a sorted set, and returns or stores them.
+        sort_ro :: 7.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] :: Sorts the elements of a list, a set or a sorted set.
         touch :: 3.2.1 :: O(N), N being the number of keys :: key:key0* :: Counts how many of the keys exist and marks them as used.
         ttl :: 1.0.0 :: O(1) :: key:key0 :: Returns how many seconds are left until a key expires.
         type :: 1.0.0 :: O(1) :: key:key0 :: Returns the type of the value in a key.
         unlink :: 4.0.0 :: O(1) for each key; memory is freed later :: key:key0* :: Deletes keys and frees their memory later.
+        # stream
+        xack :: 5.0.0 :: O(1) for each ID :: key:key0 group id* :: Marks entries that a group has given out as done.
+        xadd :: 5.0.0 :: O(1); trimming is O(N), N being the number of entries deleted :: key:key0 [NOMKSTREAM@6.2.0] trim:[strategy:(MAXLEN|MINID@6.2.0) operator:[equal!=|approximately!~] threshold [LIMIT=count:integer@6.2.0]] id_or_auto:(auto_id!*|id) field_value:(field value)* :: Adds an entry to a stream; a missing key starts as an empty one.
+        xautoclaim :: 6.2.0 :: O(1) for a small count :: key:key0 group consumer min-idle-time start [COUNT=count:integer] [JUSTID] :: Gives a consumer the entries that were pending too long, whoever had them.
+        xclaim :: 5.0.0 :: O(log N), N being the number of entries pending in the group :: key:key0 group consumer min-idle-time id* [IDLE=ms:integer] [TIME=unix-time-milliseconds:unix-time] [RETRYCOUNT=count:integer] [FORCE] [JUSTID] [LASTID=id] :: Gives a consumer pending entries of another.
+        xdel :: 5.0.0 :: O(1) for each entry :: key:key0 id* :: Deletes entries of a stream.
+        xgroup :: 5.0.0 :: Depends on the subcommand ::  :: Makes, changes and removes groups of a stream and their consumers.
+        xgroup|create :: 5.0.0 :: O(1) :: key:key0 groupname id:(id|new_id!$) [MKSTREAM] [ENTRIESREAD=entries_read:integer] :: Makes a group that reads on from an ID.
+        xgroup|createconsumer :: 6.2.0 :: O(1) :: key:key0 groupname consumername :: Makes a consumer in a group.
+        xgroup|delconsumer :: 5.0.0 :: O(1) :: key:key0 groupname consumername :: Removes a consumer with all that is pending for it.
+        xgroup|destroy :: 5.0.0 :: O(1); the memory goes back in the background :: key:key0 groupname :: Removes a group.
+        xgroup|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        xgroup|setid :: 5.0.0 :: O(1) :: key:key0 groupname id:(id|new_id!$) [ENTRIESREAD=entries_read:integer] :: Sets the ID that a group reads on from.
+        xinfo :: 5.0.0 :: Depends on the subcommand ::  :: Describes a stream, its groups and their consumers.
+        xinfo|consumers :: 5.0.0 :: O(1) :: key:key0 groupname :: Describes the consumers of a group.
+        xinfo|groups :: 5.0.0 :: O(1) :: key:key0 :: Describes the groups of a stream.
+        xinfo|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        xinfo|stream :: 5.0.0 :: O(1) :: key:key0 FULL=full:[[COUNT=count:integer]] :: Describes a stream, with its entries and groups if asked.
+        xlen :: 5.0.0 :: O(1) :: key:key0 :: Returns the number of entries in a stream.
+        xpending :: 5.0.0 :: O(N), N being the number of entries returned, or looked at with IDLE; O(1) for the summary, and O(N) for N consumers :: key:key0 group filters:[[IDLE=min-idle-time:integer@6.2.0] start end count:integer [consumer]] :: Tells which entries a group has given out that are not done.
+        xrange :: 5.0.0 :: O(N), N being the number of entries returned :: key:key0 start end [COUNT=count:integer] :: Returns entries of a stream between two IDs.
+        xread :: 5.0.0 :: O(N), N being the number of entries returned :: [COUNT=count:integer] [BLOCK=milliseconds:integer] STREAMS=streams:(key:key0* id*) :: Returns the entries after given IDs of one or more streams, and waits for some if asked.
+        xreadgroup :: 5.0.0 :: O(N), N being the number of entries returned :: GROUP=group_consumer:(group consumer) [COUNT=count:integer] [BLOCK=milliseconds:integer] [NOACK] STREAMS=streams:(key:key0* id*) :: Returns entries that a group has not read yet, or what is pending for a consumer, and waits for some if asked.
+        xrevrange :: 5.0.0 :: O(N), N being the number of entries returned :: key:key0 end start [COUNT=count:integer] :: Returns entries of a stream between two IDs, the last one first.
+        xsetid :: 5.0.0 :: O(1) :: key:key0 last-id [ENTRIESADDED=entries_added:integer@7.0.0] [MAXDELETEDID=max_deleted_entry_id@7.0.0] :: Sets what a stream remembers of its past; for replicas.
+        xtrim :: 5.0.0 :: O(N), N being the number of entries deleted :: key:key0 trim:(strategy:(MAXLEN|MINID@6.2.0) operator:[equal!=|approximately!~] threshold [LIMIT=count:integer@6.2.0]) :: Deletes the oldest entries of a stream.
         # sorted-set
         bzmpop :: 7.0.0 :: O(K + M*log(N)), K being the number of keys, N of members and M of those taken :: timeout:double numkeys:integer key:key0* where:(MIN|MAX) [COUNT=count:integer] :: Takes members with the lowest or highest scores from the first sorted set that has any, and waits if none has.
         bzpopmax :: 5.0.0 :: O(log(N)), N being the number of members :: key:key0* timeout:double :: Takes the member with the highest score from the first sorted set that has any, and waits if none has.
