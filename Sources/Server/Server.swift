@@ -61,6 +61,8 @@ public enum HoldfastServer {
             KeyCommands.table,
             DumpCommands.table,
             DatabaseCommands.table,
+            ListCommands.table,
+            BlockingListCommands.table,
             SetCommands.table,
             HashCommands.table,
             SortedSetCommands.table,

@@ -50,10 +50,13 @@ struct ValueWriter {
         case .setIntset, .setListpack, .hashListpack, .sortedSetListpack:
             try output.write(blob: entry.packed)
         case .listOfListpacks:
-            output.buffer.append(length: 1)
-            output.buffer.append(length: Self.packedNode)
-            try output.write(blob: entry.packed)
-        case .list: try write(elementsOf: PackedList(entry.packed), each: 1, to: &output)
+            try writeNodes(ListValue(entry), to: &output)
+        case .list:
+            let list = ListValue(entry)
+            output.buffer.append(length: list.count)
+            try list.forEach { (element) throws(SnapshotWriteError) in
+                try write(element, to: &output)
+            }
         case .set:
             if entry.encoding == .listpack {
                 try write(elementsOf: PackedList(entry.packed), each: 1, to: &output)
@@ -122,6 +125,22 @@ struct ValueWriter {
     }
 
     // MARK: Structures
+
+    private func writeNodes(
+        _ list: ListValue, to output: inout SnapshotOutput
+    ) throws(SnapshotWriteError) {
+        output.buffer.append(length: list.nodeCount)
+        try list.forEachNode { (part) throws(SnapshotWriteError) in
+            switch part {
+            case .packed(let elements):
+                output.buffer.append(length: Self.packedNode)
+                try output.write(blob: elements.bytes)
+            case .single(let bytes):
+                output.buffer.append(length: Self.plainNode)
+                try output.write(string: bytes)
+            }
+        }
+    }
 
     private func writeMembers(
         _ table: MemberTable, to output: inout SnapshotOutput

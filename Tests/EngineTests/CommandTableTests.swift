@@ -5,7 +5,10 @@ import Testing
 
 /// The table that the tests look at, and how they name commands.
 enum TestedTable {
-    static let rows: [[CommandSpec]] = [BuiltRows.table, StreamCommands.table, CommandsToCome.table]
+    static let rows: [[CommandSpec]] = [
+        BuiltRows.table, ListCommands.table, BlockingListCommands.table,
+        StreamCommands.table, CommandsToCome.table,
+    ]
     static let table = CommandTable(families: rows)
 
     static func lookup(_ name: String) -> CommandSpec? {

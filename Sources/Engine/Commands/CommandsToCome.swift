@@ -7,7 +7,6 @@ public enum CommandsToCome {
     public static let table: [CommandSpec] =
         generic
         + server
-        + list
         + scripting
         + cluster
 
@@ -98,53 +97,6 @@ public enum CommandsToCome {
             "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
-    ]
-
-    private static let list: [CommandSpec] = [
-        CommandSpec(
-            "blmove", 6, [.write, .denyOOM, .blocking], .list,
-            keys: [.first(.rw, [.access, .delete]), .at(2, .rw, [.insert])], .toCome),
-        CommandSpec(
-            "blmpop", -5, [.write, .blocking], .list,
-            keys: [.counted(at: 2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "blpop", -3, [.write, .blocking], .list,
-            keys: [.from(1, to: -2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "brpop", -3, [.write, .blocking], .list,
-            keys: [.from(1, to: -2, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "brpoplpush", 4, [.write, .denyOOM, .blocking], .list,
-            keys: [.first(.rw, [.access, .delete]), .at(2, .rw, [.insert])], .toCome),
-        CommandSpec("lindex", 3, [.readonly], .list, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "linsert", 5, [.write, .denyOOM], .list, keys: [.first(.rw, [.insert])], .toCome),
-        CommandSpec("llen", 2, [.readonly, .fast], .list, keys: [.first(.ro)], .toCome),
-        CommandSpec(
-            "lmove", 5, [.write, .denyOOM], .list,
-            keys: [.first(.rw, [.access, .delete]), .at(2, .rw, [.insert])], .toCome),
-        CommandSpec(
-            "lmpop", -4, [.write], .list, keys: [.counted(at: 1, .rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "lpop", -2, [.write, .fast], .list, keys: [.first(.rw, [.access, .delete])], .toCome),
-        CommandSpec("lpos", -3, [.readonly], .list, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec(
-            "lpush", -3, [.write, .denyOOM, .fast], .list, keys: [.first(.rw, [.insert])], .toCome),
-        CommandSpec(
-            "lpushx", -3, [.write, .denyOOM, .fast], .list, keys: [.first(.rw, [.insert])], .toCome),
-        CommandSpec("lrange", 4, [.readonly], .list, keys: [.first(.ro, [.access])], .toCome),
-        CommandSpec("lrem", 4, [.write], .list, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec("lset", 4, [.write, .denyOOM], .list, keys: [.first(.rw, [.update])], .toCome),
-        CommandSpec("ltrim", 4, [.write], .list, keys: [.first(.rw, [.delete])], .toCome),
-        CommandSpec(
-            "rpop", -2, [.write, .fast], .list, keys: [.first(.rw, [.access, .delete])], .toCome),
-        CommandSpec(
-            "rpoplpush", 3, [.write, .denyOOM], .list,
-            keys: [.first(.rw, [.access, .delete]), .at(2, .rw, [.insert])], .toCome),
-        CommandSpec(
-            "rpush", -3, [.write, .denyOOM, .fast], .list, keys: [.first(.rw, [.insert])], .toCome),
-        CommandSpec(
-            "rpushx", -3, [.write, .denyOOM, .fast], .list, keys: [.first(.rw, [.insert])], .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [

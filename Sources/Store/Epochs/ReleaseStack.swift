@@ -18,6 +18,9 @@ struct ReleaseStack {
         /// A page of one without values, and of one with values.
         case memberPage
         case fieldPage
+        /// The root of `ListNodes`, and a node of its tree.
+        case list
+        case listTree
         /// The root of a stream.
         case stream
         /// A node of a stream's tree of macro nodes, of its tree of groups, or of a group's tree of consumers.
@@ -36,8 +39,9 @@ struct ReleaseStack {
             case .int, .embstr, .raw: self = .blob
             case .listpack, .intset: self = .packed
             case .hashtable: self = .memberTable
+            case .quicklist: self = .list
             case .stream: self = .stream
-            case .quicklist, .skiplist:
+            case .skiplist:
                 preconditionFailure("no structure for encoding \(encoding)")
             }
         }
@@ -70,6 +74,14 @@ struct ReleaseStack {
         unsafe push(block, kind)
     }
 
+    private mutating func push(_ node: ListNode) {
+        if node.isSingle {
+            unsafe push(node.blob.raw, .blob)
+        } else {
+            unsafe push(node.block.raw, .packed)
+        }
+    }
+
     /// Releases about `limit` parts.
     ///
     /// - Returns: how many were released.
@@ -91,6 +103,16 @@ struct ReleaseStack {
                 unsafe MemberTable.releasePage(part.block, hasValues: false, &epochs)
             case .fieldPage:
                 unsafe MemberTable.releasePage(part.block, hasValues: true, &epochs)
+            case .list:
+                let list = unsafe ListNodes(part.block)
+                if list.hasFirst { push(list.first) }
+                if !list.isEmpty { push(list.last) }
+                if !list.tree.isEmpty { push(list.tree.word, .listTree) }
+                list.releaseRoot(&epochs)
+            case .listTree:
+                CountedTree<ListNode>.dismantle(
+                    node: part.word, &epochs, child: { push($0, .listTree) },
+                    each: { $0.release(&$1) })
             case .stream, .streamNodes, .streamGroups, .streamConsumers, .streamGroup,
                 .pendingItems, .pendingNames:
                 unsafe StreamValue.dismantle(part.block, part.kind, &self, &epochs)

@@ -47,8 +47,9 @@ extension Entry {
         switch encoding {
         case .int, .embstr, .raw, .listpack, .intset: 0
         case .hashtable: root(MemberTable.self).memoryBytes
+        case .quicklist: root(ListNodes.self).memoryBytes
         case .stream: root(StreamValue.self).memoryBytes
-        case .quicklist, .skiplist:
+        case .skiplist:
             preconditionFailure("no structure for encoding \(encoding)")
         }
     }
@@ -206,7 +207,9 @@ extension Keyspace {
         case .hashtable:
             return unsafe UInt64(
                 UInt(bitPattern: entry.root(MemberTable.self).copy(epochs.current).raw))
-        case .quicklist, .skiplist:
+        case .quicklist:
+            return unsafe UInt64(UInt(bitPattern: entry.root(ListNodes.self).copy(&epochs).raw))
+        case .skiplist:
             preconditionFailure("no structure for encoding \(entry.encoding)")
         }
     }

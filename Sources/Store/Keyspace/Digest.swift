@@ -38,6 +38,10 @@ public struct DataDigest: Equatable, Sendable {
 
     fileprivate mutating func mix(_ other: SHA1.Digest) { digest = SHA1.hash(digest ^ other) }
 
+    private mutating func mix(_ element: PackedElement) {
+        element.withBytes { mix(SHA1.hash($0)) }
+    }
+
     private mutating func mixValue(of entry: Entry) {
         mix(SHA1.hash(bigEndian: UInt32(entry.type.rawValue)))
         switch entry.type {
@@ -49,6 +53,7 @@ public struct DataDigest: Equatable, Sendable {
             } else {
                 mix(SHA1.hash(entry.bytes))
             }
+        case .list: ListValue(entry).forEach { mix($0) }
         case .stream: mixEntries(of: entry.root(StreamValue.self))
         case .sortedSet: addMembers(SortedSetView(entry))
         case .set:
@@ -63,8 +68,6 @@ public struct DataDigest: Equatable, Sendable {
                 value.withBytes { pair.mix(SHA1.hash($0)) }
                 digest = digest ^ SHA1.hash(pair.digest)
             }
-        case .list:
-            preconditionFailure("no digest for values of type \(entry.type)")
         }
         if entry.hasDeadline { digest = digest ^ SHA1.hash(ByteSlice("!!expire!!")) }
     }

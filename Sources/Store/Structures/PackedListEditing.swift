@@ -288,7 +288,7 @@ extension PackedBlock {
     // MARK: The header
 
     @inline(__always)
-    private func setHeader(byteCount: Int, addedCount: Int) {
+    func setHeader(byteCount: Int, addedCount: Int) {
         // SAFETY: the payload of a list is at least its header.
         unsafe payloadPointer.storeBytes(of: UInt32(byteCount), as: UInt32.self)
         if let count = list.knownCount {

@@ -12,7 +12,20 @@ public struct EncodingLimits: Sendable {
     public var sortedSetEntriesMax = 128
     public var sortedSetBytesMax = 64
     /// `list-max-listpack-size`: elements of a node, or -1 to -5 for 4 to 64 KiB.
-    public var listNodeSize = -2
+    public var listNodeSize = -2 {
+        didSet {
+            listNodes = ListNodeLimit(
+                setting: listNodeSize, singleBytesMin: listNodes.singleBytesMin)
+        }
+    }
+    /// The same, as lists go by it.
+    public private(set) var listNodes = ListNodeLimit()
+
+    /// What DEBUG QUICKLIST-PACKED-THRESHOLD sets: an element of so many bytes is a node of its own.
+    public var listSingleBytesMin: Int {
+        get { listNodes.singleBytesMin }
+        set { listNodes.singleBytesMin = newValue }
+    }
 
     public init() {}
 }

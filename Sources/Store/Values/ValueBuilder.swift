@@ -17,6 +17,7 @@ public struct ValueBuilder: ~Copyable {
         case table(ValueType, MemberTable)
         case sortedSet(SortedSetRoot)
         case stream(StreamValue)
+        case list(ListNodes)
     }
 
     private let limits: EncodingLimits
@@ -54,6 +55,7 @@ public struct ValueBuilder: ~Copyable {
         case .table(_, let table): unsafe free(table.raw, .hashtable, &clock)
         case .sortedSet(let root): root.release(&clock)
         case .stream(let stream): unsafe free(stream.raw, .stream, &clock)
+        case .list(let nodes): nodes.release(&clock)
         }
     }
 
@@ -80,11 +82,32 @@ public struct ValueBuilder: ~Copyable {
     }
 
     public mutating func element(_ bytes: ByteSlice) {
-        packed.append(bytes)
+        if case .packed = state {
+            let list = packed.list
+            guard
+                limits.listNodes.isExceeded(
+                    bytes: list.byteCount + bytes.count, elements: list.count + 1)
+            else { return packed.append(bytes) }
+            state = .list(ListNodes.make(list, epoch: clock.current))
+        }
+        guard case .list(var nodes) = state else {
+            preconditionFailure("an element without a list")
+        }
+        nodes.append(bytes, limits.listNodes, &clock)
+        state = .list(nodes)
     }
 
+    /// Adds elements that were a node, and stay one.
     public mutating func node(_ list: PackedList) {
-        packed.append(contentsOf: list)
+        if case .packed = state {
+            if packed.list.isEmpty { return packed.setPayload(list.bytes) }
+            state = .list(ListNodes.make(packed.list, epoch: clock.current))
+        }
+        guard case .list(var nodes) = state else {
+            preconditionFailure("an element without a list")
+        }
+        nodes.append(.packed(list), &clock)
+        state = .list(nodes)
     }
 
     // MARK: Sets
@@ -377,6 +400,11 @@ public struct ValueBuilder: ~Copyable {
             keyspace.setInteger(key, database, to: value, deadline: deadline)
         case .whole(let type, let encoding, let bytes):
             keyspace.setPacked(key, database, type, encoding, to: bytes, deadline: deadline)
+        case .packed(.list, _)
+        where limits.listNodes.isExceeded(
+            bytes: packed.list.byteCount, elements: packed.list.count):
+            let nodes = ListNodes.make(packed.list, epoch: clock.current)
+            keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
         case .packed(let type, let encoding):
             keyspace.setPacked(
                 key, database, type, encoding, to: packed.payload(of: encoding),
@@ -387,6 +415,8 @@ public struct ValueBuilder: ~Copyable {
             keyspace.setRoot(key, database, .sortedSet, .skiplist, to: root, deadline: deadline)
         case .stream(let stream):
             keyspace.setRoot(key, database, .stream, .stream, to: stream, deadline: deadline)
+        case .list(let nodes):
+            keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
         }
         state = .nothing
     }
