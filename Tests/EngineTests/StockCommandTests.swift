@@ -12,8 +12,11 @@ struct StockCommandTests {
     static let table = TestedTable.table
     static let replies = CommandReplies(table)
 
-    /// New in 7.2, so unknown to the stock server.
-    static let newCommands: Set<String> = ["client|no-touch", "client|setinfo", "waitaof"]
+    /// New in 7.2 or, on deadlines of fields, in 7.4; so unknown to the stock server.
+    static let newCommands: Set<String> = [
+        "client|no-touch", "client|setinfo", "waitaof", "hexpire", "hexpireat", "hexpiretime",
+        "hpersist", "hpexpire", "hpexpireat", "hpexpiretime", "hpttl", "httl",
+    ]
 
     /// They take more words since 7.2.
     static let widenedCommands: Set<String> = ["zrank", "zrevrank"]
@@ -54,6 +57,8 @@ struct StockCommandTests {
         "msetnx": "tips",
         "randomkey": "tips",
         "scan": "tips",
+        "zrank": "takes WITHSCORE",
+        "zrevrank": "takes WITHSCORE",
     ]
 
     // MARK: COMMAND DOCS
@@ -89,6 +94,8 @@ struct StockCommandTests {
         "quit": "deprecated",
         "setex": "deprecated",
         "setnx": "deprecated",
+        "zrank": "takes WITHSCORE",
+        "zrevrank": "takes WITHSCORE",
     ]
 
     @Test("every command that is built is documented, and its arguments name its keys")

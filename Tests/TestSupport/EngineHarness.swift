@@ -152,6 +152,11 @@ public final class EngineHarness {
         return records(since: start)
     }
 
+    /// The records logged since `start`, as words.
+    public func recordBytes(since start: Int) -> [[[UInt8]]] {
+        Self.words(Array(loggedBytes[start...]))
+    }
+
     private static func words(_ bytes: [UInt8]) -> [[[UInt8]]] {
         guard let replies = try? ReplyParser.all(bytes) else { return [] }
         return replies.map { $0.items?.compactMap(\.bytes) ?? [] }
@@ -225,8 +230,13 @@ public final class EngineHarness {
         }
         return nodes
     }
+    /// Stops the process if the keyspace disagrees with itself.
+    public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
 
     /// What DEBUG DIGEST would show.
+    /// Walks all data and stops at the first thing that does not agree.
+    public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
+
     public var digest: String { dispatcher.context.keyspace.digest().hex }
 
     public func key(_ name: String) -> KeyState? { state(of: database)[Array(name.utf8)] }

@@ -85,6 +85,52 @@ public struct CommandDocumentation: Sendable {
         bitpos :: 2.8.7 :: O(N) :: key:key0 bit:integer index:[start:integer end_index:[end:integer index_unit:[BYTE|BIT]@7.0.0]] :: Finds the first bit that is set, or clear, in a string.
         getbit :: 2.2.0 :: O(1) :: key:key0 offset:integer :: Returns the bit at an offset of a string.
         setbit :: 2.2.0 :: O(1) :: key:key0 offset:integer value:integer :: Sets or clears the bit at an offset of a string and returns what it was.
+        # set
+        sadd :: 1.0.0 :: O(1) for each member added :: key:key0 member* :: Adds members to a set.
+        scard :: 1.0.0 :: O(1) :: key:key0 :: Returns the number of members of a set.
+        sdiff :: 1.0.0 :: O(N), N being the number of members of all sets :: key:key0* :: Returns the members of the first set that no other set has.
+        sdiffstore :: 1.0.0 :: O(N), N being the number of members of all sets :: destination:key0 key:key1* :: Stores the members of the first set that no other set has.
+        sinter :: 1.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: key:key0* :: Returns the members that all sets have.
+        sintercard :: 7.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: numkeys:integer key:key0* [LIMIT=limit:integer] :: Returns how many members all sets have, counting up to a limit.
+        sinterstore :: 1.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: destination:key0 key:key1* :: Stores the members that all sets have.
+        sismember :: 1.0.0 :: O(1) :: key:key0 member :: Tells whether a set has a member.
+        smembers :: 1.0.0 :: O(N), N being the number of members :: key:key0 :: Returns all members of a set.
+        smismember :: 6.2.0 :: O(N), N being the number of members asked for :: key:key0 member* :: Tells of several members whether a set has them.
+        smove :: 1.0.0 :: O(1) :: source:key0 destination:key1 member :: Moves a member from one set to another.
+        spop :: 1.0.0 :: O(1), or O(N) for N members :: key:key0 [count:integer@3.2.0] :: Removes members chosen at random and returns them.
+        srandmember :: 1.0.0 :: O(1), or O(N) for N members :: key:key0 [count:integer@2.6.0] :: Returns members chosen at random.
+        srem :: 1.0.0 :: O(N), N being the number of members to remove :: key:key0 member* :: Removes members from a set.
+        sscan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N members :: key:key0 cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] :: Walks over the members of a set step by step.
+        sunion :: 1.0.0 :: O(N), N being the number of members of all sets :: key:key0* :: Returns the members that any of the sets has.
+        sunionstore :: 1.0.0 :: O(N), N being the number of members of all sets :: destination:key0 key:key1* :: Stores the members that any of the sets has.
+
+        # hash
+        hdel :: 2.0.0 :: O(N), N being the number of fields to remove :: key:key0 field* :: Removes fields from a hash, and the key with the last one.
+        hexists :: 2.0.0 :: O(1) :: key:key0 field :: Tells whether a hash has a field.
+        hexpire :: 7.4.0 :: O(N), N being the number of fields :: key:key0 seconds:integer condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire after some seconds.
+        hexpireat :: 7.4.0 :: O(N), N being the number of fields :: key:key0 unix-time-seconds:unix-time condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire at a Unix time in seconds.
+        hexpiretime :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns when fields of a hash expire, as Unix times in seconds.
+        hget :: 2.0.0 :: O(1) :: key:key0 field :: Returns the value of a field.
+        hgetall :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns all fields of a hash with their values.
+        hincrby :: 2.0.0 :: O(1) :: key:key0 field increment:integer :: Adds a number to the integer in a field; a missing field counts as 0.
+        hincrbyfloat :: 2.6.0 :: O(1) :: key:key0 field increment:double :: Adds a number with a fraction to the number in a field; a missing field counts as 0.
+        hkeys :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns the names of all fields of a hash.
+        hlen :: 2.0.0 :: O(1) :: key:key0 :: Returns the number of fields of a hash.
+        hmget :: 2.0.0 :: O(N), N being the number of fields asked for :: key:key0 field* :: Returns the values of several fields.
+        hmset :: 2.0.0 :: O(N), N being the number of fields set :: key:key0 field_value:(field value)* :: Sets several fields of a hash. :: 4.0.0 :: `HSET` with multiple field-value pairs
+        hpersist :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Removes the deadlines of fields.
+        hpexpire :: 7.4.0 :: O(N), N being the number of fields :: key:key0 milliseconds:integer condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire after some milliseconds.
+        hpexpireat :: 7.4.0 :: O(N), N being the number of fields :: key:key0 unix-time-milliseconds:unix-time condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire at a Unix time in milliseconds.
+        hpexpiretime :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns when fields of a hash expire, as Unix times in milliseconds.
+        hpttl :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns how many milliseconds fields of a hash have left.
+        hrandfield :: 6.2.0 :: O(N), N being the number of fields returned :: key:key0 options:[count:integer [WITHVALUES]] :: Returns fields chosen at random.
+        hscan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N fields :: key:key0 cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] :: Walks over the fields of a hash step by step.
+        hset :: 2.0.0 :: O(1) for each field :: key:key0 field_value:(field value)* :: Sets fields of a hash.
+        hsetnx :: 2.0.0 :: O(1) :: key:key0 field value :: Sets a field of a hash unless it is there.
+        hstrlen :: 3.2.0 :: O(1) :: key:key0 field :: Returns the length of a field's value.
+        httl :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns how many seconds fields of a hash have left.
+        hvals :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns the values of all fields of a hash.
+
         # hyperloglog
         pfadd :: 2.8.9 :: O(1) for each element :: key:key0 [element*] :: Adds elements to a HyperLogLog and tells whether its estimate may have changed.
         pfcount :: 2.8.9 :: O(1) for one key with a small constant, O(N) with large ones for N keys :: key:key0* :: Estimates how many different elements were added to a HyperLogLog, or to any of several.
@@ -115,6 +161,8 @@ public struct CommandDocumentation: Sendable {
         rename :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, replacing what the new name held.
         renamenx :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, provided that the new name is free.
         scan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N keys :: cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] [TYPE=type@6.0.0] :: Walks over the keys of the database step by step.
+        sort :: 1.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] [STORE=destination:key2] :: Sorts the elements of a list, a set or a sorted set, and returns or stores them.
+        sort_ro :: 7.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] :: Sorts the elements of a list, a set or a sorted set.
         touch :: 3.2.1 :: O(N), N being the number of keys :: key:key0* :: Counts how many of the keys exist and marks them as used.
         ttl :: 1.0.0 :: O(1) :: key:key0 :: Returns how many seconds are left until a key expires.
         type :: 1.0.0 :: O(1) :: key:key0 :: Returns the type of the value in a key.
@@ -145,6 +193,53 @@ public struct CommandDocumentation: Sendable {
         xrevrange :: 5.0.0 :: O(N), N being the number of entries returned :: key:key0 end start [COUNT=count:integer] :: Returns entries of a stream between two IDs, the last one first.
         xsetid :: 5.0.0 :: O(1) :: key:key0 last-id [ENTRIESADDED=entries_added:integer@7.0.0] [MAXDELETEDID=max_deleted_entry_id@7.0.0] :: Sets what a stream remembers of its past; for replicas.
         xtrim :: 5.0.0 :: O(N), N being the number of entries deleted :: key:key0 trim:(strategy:(MAXLEN|MINID@6.2.0) operator:[equal!=|approximately!~] threshold [LIMIT=count:integer@6.2.0]) :: Deletes the oldest entries of a stream.
+        # sorted-set
+        bzmpop :: 7.0.0 :: O(K + M*log(N)), K being the number of keys, N of members and M of those taken :: timeout:double numkeys:integer key:key0* where:(MIN|MAX) [COUNT=count:integer] :: Takes members with the lowest or highest scores from the first sorted set that has any, and waits if none has.
+        bzpopmax :: 5.0.0 :: O(log(N)), N being the number of members :: key:key0* timeout:double :: Takes the member with the highest score from the first sorted set that has any, and waits if none has.
+        bzpopmin :: 5.0.0 :: O(log(N)), N being the number of members :: key:key0* timeout:double :: Takes the member with the lowest score from the first sorted set that has any, and waits if none has.
+        zadd :: 1.2.0 :: O(log(N)) for each member, N being the number of members :: key:key0 condition:[NX|XX]@3.0.2 comparison:[GT|LT]@6.2.0 [change!CH@3.0.2] [increment!INCR@3.0.2] score_member:(score:double member)* :: Adds members with scores to a sorted set, or changes their scores, on conditions if asked.
+        zcard :: 1.2.0 :: O(1) :: key:key0 :: Returns the number of members in a sorted set.
+        zcount :: 2.0.0 :: O(log(N)), N being the number of members :: key:key0 min:double max:double :: Returns how many members of a sorted set have scores within a range.
+        zdiff :: 6.2.0 :: O(K*L + M*log(M)), L being the size of the first set, K the number of sets and M the size of the result :: numkeys:integer key:key0* [WITHSCORES] :: Returns the members of the first sorted set that none of the others has.
+        zdiffstore :: 6.2.0 :: O(K*L + M*log(M)), L being the size of the first set, K the number of sets and M the size of the result :: destination:key0 numkeys:integer key:key1* :: Stores the members of the first sorted set that none of the others has.
+        zincrby :: 1.2.0 :: O(log(N)), N being the number of members :: key:key0 increment:integer member :: Adds a number to the score of a member; a missing member counts as one with 0.
+        zinter :: 6.2.0 :: O(K*L + M*log(M)), L being the size of the smallest set, K the number of sets and M the size of the result :: numkeys:integer key:key0* [WEIGHTS=weight:integer*] [AGGREGATE=aggregate:(SUM|MIN|MAX)] [WITHSCORES] :: Returns the members that several sorted sets have in common.
+        zintercard :: 7.0.0 :: O(K*L), L being the size of the smallest set and K the number of sets :: numkeys:integer key:key0* [LIMIT=limit:integer] :: Returns how many members several sorted sets have in common.
+        zinterstore :: 2.0.0 :: O(K*L + M*log(M)), L being the size of the smallest set, K the number of sets and M the size of the result :: destination:key0 numkeys:integer key:key1* [WEIGHTS=weight:integer*] [AGGREGATE=aggregate:(SUM|MIN|MAX)] :: Stores the members that several sorted sets have in common.
+        zlexcount :: 2.8.9 :: O(log(N)), N being the number of members :: key:key0 min max :: Returns how many members of a sorted set lie within a range of bytes.
+        zmpop :: 7.0.0 :: O(K + M*log(N)), K being the number of keys, N of members and M of those taken :: numkeys:integer key:key0* where:(MIN|MAX) [COUNT=count:integer] :: Takes members with the lowest or highest scores from the first sorted set that has any.
+        zmscore :: 6.2.0 :: O(N), N being the number of members asked for :: key:key0 member* :: Returns the scores of several members of a sorted set.
+        zpopmax :: 5.0.0 :: O(M*log(N)), N being the number of members and M of those taken :: key:key0 [count:integer] :: Takes the members with the highest scores from a sorted set.
+        zpopmin :: 5.0.0 :: O(M*log(N)), N being the number of members and M of those taken :: key:key0 [count:integer] :: Takes the members with the lowest scores from a sorted set.
+        zrandmember :: 6.2.0 :: O(M*log(N)), N being the number of members and M of those returned :: key:key0 options:[count:integer [WITHSCORES]] :: Returns members of a sorted set picked at random.
+        zrange :: 1.2.0 :: O(log(N)+M), N being the number of members and M of those returned :: key:key0 start stop sortby:[BYSCORE|BYLEX]@6.2.0 [REV@6.2.0] [LIMIT=offset_count:(offset:integer count:integer)@6.2.0] [WITHSCORES] :: Returns the members of a sorted set within a range of ranks, scores or bytes.
+        zrangebylex :: 2.8.9 :: O(log(N)+M), N being the number of members and M of those returned :: key:key0 min max [LIMIT=offset_count:(offset:integer count:integer)] :: Returns the members of a sorted set within a range of bytes. :: 6.2.0 :: `ZRANGE` with the `BYLEX` argument
+        zrangebyscore :: 1.0.5 :: O(log(N)+M), N being the number of members and M of those returned :: key:key0 min:double max:double [WITHSCORES@2.0.0] [LIMIT=offset_count:(offset:integer count:integer)] :: Returns the members of a sorted set within a range of scores. :: 6.2.0 :: `ZRANGE` with the `BYSCORE` argument
+        zrangestore :: 6.2.0 :: O(log(N)+M), N being the number of members and M of those stored :: dst:key0 src:key1 min max sortby:[BYSCORE|BYLEX] [REV] [LIMIT=offset_count:(offset:integer count:integer)] :: Stores the members of a sorted set within a range of ranks, scores or bytes.
+        zrank :: 2.0.0 :: O(log(N)), N being the number of members :: key:key0 member [WITHSCORE@7.2.0] :: Returns how many members come before one, counted from the lowest score.
+        zrem :: 1.2.0 :: O(M*log(N)), N being the number of members and M of those removed :: key:key0 member* :: Removes members from a sorted set.
+        zremrangebylex :: 2.8.9 :: O(log(N)+M), N being the number of members and M of those removed :: key:key0 min max :: Removes the members of a sorted set within a range of bytes.
+        zremrangebyrank :: 2.0.0 :: O(log(N)+M), N being the number of members and M of those removed :: key:key0 start:integer stop:integer :: Removes the members of a sorted set within a range of ranks.
+        zremrangebyscore :: 1.2.0 :: O(log(N)+M), N being the number of members and M of those removed :: key:key0 min:double max:double :: Removes the members of a sorted set within a range of scores.
+        zrevrange :: 1.2.0 :: O(log(N)+M), N being the number of members and M of those returned :: key:key0 start:integer stop:integer [WITHSCORES] :: Returns the members of a sorted set within a range of ranks, counted from the highest score. :: 6.2.0 :: `ZRANGE` with the `REV` argument
+        zrevrangebylex :: 2.8.9 :: O(log(N)+M), N being the number of members and M of those returned :: key:key0 max min [LIMIT=offset_count:(offset:integer count:integer)] :: Returns the members of a sorted set within a range of bytes, last first. :: 6.2.0 :: `ZRANGE` with the `REV` and `BYLEX` arguments
+        zrevrangebyscore :: 2.2.0 :: O(log(N)+M), N being the number of members and M of those returned :: key:key0 max:double min:double [WITHSCORES] [LIMIT=offset_count:(offset:integer count:integer)] :: Returns the members of a sorted set within a range of scores, highest first. :: 6.2.0 :: `ZRANGE` with the `REV` and `BYSCORE` arguments
+        zrevrank :: 2.0.0 :: O(log(N)), N being the number of members :: key:key0 member [WITHSCORE@7.2.0] :: Returns how many members come before one, counted from the highest score.
+        zscan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N members :: key:key0 cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] :: Walks over the members and scores of a sorted set step by step.
+        zscore :: 1.2.0 :: O(1) :: key:key0 member :: Returns the score of a member of a sorted set.
+        zunion :: 6.2.0 :: O(N + M*log(M)), N being the size of all sets together and M of the result :: numkeys:integer key:key0* [WEIGHTS=weight:integer*] [AGGREGATE=aggregate:(SUM|MIN|MAX)] [WITHSCORES] :: Returns the members of all of several sorted sets.
+        zunionstore :: 2.0.0 :: O(N + M*log(M)), N being the size of all sets together and M of the result :: destination:key0 numkeys:integer key:key1* [WEIGHTS=weight:integer*] [AGGREGATE=aggregate:(SUM|MIN|MAX)] :: Stores the members of all of several sorted sets.
+        # geo
+        geoadd :: 3.2.0 :: O(log(N)) for each member, N being the number of members :: key:key0 condition:[NX|XX]@6.2.0 [change!CH@6.2.0] longitude_latitude_member:(longitude:double latitude:double member)* :: Adds members with places to a sorted set, or moves them.
+        geodist :: 3.2.0 :: O(1) :: key:key0 member1 member2 unit:[M|KM|FT|MI] :: Returns the distance between two members.
+        geohash :: 3.2.0 :: O(N), N being the number of members asked for :: key:key0 member* :: Returns the places of members as geohash texts.
+        geopos :: 3.2.0 :: O(N), N being the number of members asked for :: key:key0 member* :: Returns the longitudes and latitudes of members.
+        georadius :: 3.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 longitude:double latitude:double radius:double unit:(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] count:[COUNT=count:integer [ANY@6.2.0]] order:[ASC|DESC] [STORE=key:key1] [STOREDIST=key:key2] :: Returns or stores the members within a distance of a place. :: 6.2.0 :: `GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument
+        georadius_ro :: 3.2.10 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 longitude:double latitude:double radius:double unit:(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] count:[COUNT=count:integer [ANY@6.2.0]] order:[ASC|DESC] :: Returns the members within a distance of a place. :: 6.2.0 :: `GEOSEARCH` with the `BYRADIUS` argument
+        georadiusbymember :: 3.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 member radius:double unit:(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] count:[COUNT=count:integer [ANY]] order:[ASC|DESC] [STORE=key:key1] [STOREDIST=key:key2] :: Returns or stores the members within a distance of a member. :: 6.2.0 :: `GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments
+        georadiusbymember_ro :: 3.2.10 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 member radius:double unit:(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] count:[COUNT=count:integer [ANY]] order:[ASC|DESC] :: Returns the members within a distance of a member. :: 6.2.0 :: `GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments
+        geosearch :: 6.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 from:(FROMMEMBER=member|FROMLONLAT=longitude_latitude:(longitude:double latitude:double)) by:(circle:(BYRADIUS=radius:double unit:(M|KM|FT|MI))|box:(BYBOX=width:double height:double unit:(M|KM|FT|MI))) order:[ASC|DESC] count:[COUNT=count:integer [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH] :: Returns the members within a circle or a box around a place or a member.
+        geosearchstore :: 6.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: destination:key0 source:key1 from:(FROMMEMBER=member|FROMLONLAT=longitude_latitude:(longitude:double latitude:double)) by:(circle:(BYRADIUS=radius:double unit:(M|KM|FT|MI))|box:(BYBOX=width:double height:double unit:(M|KM|FT|MI))) order:[ASC|DESC] count:[COUNT=count:integer [ANY]] [STOREDIST] :: Stores the members within a circle or a box around a place or a member.
         # transactions
         discard :: 2.0.0 :: O(N), N being the number of queued commands ::  :: Drops the queued transaction.
         exec :: 1.2.0 :: Depends on the queued commands ::  :: Runs the queued transaction as one.

@@ -18,14 +18,6 @@ public enum CommandsToCome {
                 .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
             ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome),
         CommandSpec(
-            "sort", -2, [.write, .denyOOM], .generic,
-            keys: [.first(.ro, [.access]), .unknown(.ro, [.access]), .unknown(.ow, [.update])],
-            acl: [.set, .sortedSet, .list, .dangerous], .toCome),
-        CommandSpec(
-            "sort_ro", -2, [.readonly], .generic,
-            keys: [.first(.ro, [.access]), .unknown(.ro, [.access])],
-            acl: [.set, .sortedSet, .list, .dangerous], .toCome),
-        CommandSpec(
             "wait", 3, [], .generic, tips: [.requestAllShards, .responseAggregateMin],
             acl: [.connection], .toCome),
         CommandSpec(
