@@ -18,11 +18,23 @@ extension CommandLoop {
         settings.dumpName = configuration.text(.dbfilename)
         settings.loadsTruncated = configuration.flag(.aofLoadTruncated)
         settings.mayStartEmpty = configuration.flag(.allowEmptyStart)
+        let path = folder.path
+        // SAFETY: the path is passed as a terminated string for the length of the call.
+        let isNew = unsafe access(path, F_OK) != 0
+        var hasBegun = false
+        defer {
+            // A start that fails leaves nothing behind: a folder with something in it stays.
+            if isNew, !hasBegun {
+                // SAFETY: as above.
+                unsafe _ = rmdir(path)
+            }
+        }
         var log = try load(settings)
         if log.hasImportedDump { try state.writeFirstBase(of: &log) }
         let writer = try LogWriter.open(
             log, in: folder, settings: LogWriterSettings(configuration),
             fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
+        hasBegun = true
         state.attach(writer, log)
         state.durability.recovery = settings
     }

@@ -203,6 +203,7 @@ public final class EngineHarness {
         public var type: String
         public var encoding: String
         public var deadline: Int64?
+        /// A string's bytes; of any other value the digest.
         public var value: [UInt8]
 
         public var description: String {
@@ -216,7 +217,10 @@ public final class EngineHarness {
         dispatcher.context.keyspace.forEach(database) { entry in
             result[entry.key.copyToArray()] = KeyState(
                 type: "\(entry.type.name)", encoding: "\(entry.encoding.name)",
-                deadline: entry.deadline, value: entry.withBytes { $0.copyToArray() })
+                deadline: entry.deadline,
+                value: entry.isString
+                    ? entry.withBytes { $0.copyToArray() }
+                    : Array(DataDigest.ofValue(entry).hex.utf8))
         }
         return result
     }

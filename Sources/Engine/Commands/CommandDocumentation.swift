@@ -240,6 +240,8 @@ public struct CommandDocumentation: Sendable {
         georadiusbymember_ro :: 3.2.10 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 member radius:double unit:(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] count:[COUNT=count:integer [ANY]] order:[ASC|DESC] :: Returns the members within a distance of a member. :: 6.2.0 :: `GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments
         geosearch :: 6.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 from:(FROMMEMBER=member|FROMLONLAT=longitude_latitude:(longitude:double latitude:double)) by:(circle:(BYRADIUS=radius:double unit:(M|KM|FT|MI))|box:(BYBOX=width:double height:double unit:(M|KM|FT|MI))) order:[ASC|DESC] count:[COUNT=count:integer [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH] :: Returns the members within a circle or a box around a place or a member.
         geosearchstore :: 6.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: destination:key0 source:key1 from:(FROMMEMBER=member|FROMLONLAT=longitude_latitude:(longitude:double latitude:double)) by:(circle:(BYRADIUS=radius:double unit:(M|KM|FT|MI))|box:(BYBOX=width:double height:double unit:(M|KM|FT|MI))) order:[ASC|DESC] count:[COUNT=count:integer [ANY]] [STOREDIST] :: Stores the members within a circle or a box around a place or a member.
+        wait :: 3.0.0 :: O(1) :: numreplicas:integer timeout:integer :: Waits until so many replicas have what the connection has written.
+        waitaof :: 7.2.0 :: O(1) :: numlocal:integer numreplicas:integer timeout:integer :: Waits until what the connection has written is on the disks of this server and of so many replicas.
         # transactions
         discard :: 2.0.0 :: O(N), N being the number of queued commands ::  :: Drops the queued transaction.
         exec :: 1.2.0 :: Depends on the queued commands ::  :: Runs the queued transaction as one.
@@ -249,7 +251,9 @@ public struct CommandDocumentation: Sendable {
         # connection
         auth :: 1.0.0 :: O(N), N being the number of the user's passwords :: [username@6.0.0] password :: Logs the connection in.
         client :: 2.4.0 :: Depends on the subcommand ::  :: Tells about connections and manages them.
+        client|caching :: 6.0.0 :: O(1) :: mode:(YES|NO) :: Says whether the keys of the next command are tracked.
         client|getname :: 2.6.9 :: O(1) ::  :: Returns the connection's name.
+        client|getredir :: 6.0.0 :: O(1) ::  :: Returns which connection gets this one's invalidation messages.
         client|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
         client|id :: 5.0.0 :: O(1) ::  :: Returns the connection's number.
         client|info :: 6.2.0 :: O(1) ::  :: Describes this connection.
@@ -261,6 +265,8 @@ public struct CommandDocumentation: Sendable {
         client|reply :: 3.2.0 :: O(1) :: on_off_skip:(ON|OFF|SKIP) :: Switches replies to this connection on or off.
         client|setinfo :: 7.2.0 :: O(1) :: attr:(lib-name=libname|lib-ver=libver) :: Notes the client library's name or version for CLIENT LIST.
         client|setname :: 2.6.9 :: O(1) :: connection-name :: Names the connection.
+        client|tracking :: 6.0.0 :: O(1) :: status:(ON|OFF) [REDIRECT=client-id:integer] [PREFIX=prefix**] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] :: Has the server tell which of the keys that the connection has read were changed.
+        client|trackinginfo :: 6.2.0 :: O(1) ::  :: Returns how the connection's keys are tracked.
         client|unblock :: 5.0.0 :: O(log N), N being the number of connections :: client-id:integer timeout_error:[TIMEOUT|ERROR] :: Ends the wait of a client that a blocking command holds.
         client|unpause :: 6.2.0 :: O(N), N being the number of paused clients ::  :: Ends CLIENT PAUSE.
         echo :: 1.0.0 :: O(1) :: message :: Returns the message.
@@ -269,7 +275,37 @@ public struct CommandDocumentation: Sendable {
         quit :: 1.0.0 :: O(1) ::  :: Closes the connection. :: 7.2.0 :: just closing the connection
         reset :: 6.2.0 :: O(1) ::  :: Puts the connection into the state of a new one.
         select :: 1.0.0 :: O(1) :: index:integer :: Chooses the database that the connection works on.
+        # pubsub
+        psubscribe :: 2.0.0 :: O(N), N being the number of patterns :: pattern:(pattern:pattern)* :: Listens to all channels whose names match.
+        publish :: 2.0.0 :: O(N+M), N being the number of the channel's listeners and M that of all patterns :: channel message :: Sends a message to a channel.
+        pubsub :: 2.8.0 :: Depends on the subcommand ::  :: Tells about channels and who listens.
+        pubsub|channels :: 2.8.0 :: O(N), N being the number of channels :: [pattern:pattern] :: Returns the channels that somebody listens to.
+        pubsub|help :: 6.2.0 :: O(1) ::  :: Lists the subcommands.
+        pubsub|numpat :: 2.8.0 :: O(1) ::  :: Counts the patterns that somebody listens to.
+        pubsub|numsub :: 2.8.0 :: O(N), N being the number of channels asked for :: [channel*] :: Counts the listeners of channels.
+        pubsub|shardchannels :: 7.0.0 :: O(N), N being the number of shard channels :: [pattern:pattern] :: Returns the shard channels that somebody listens to.
+        pubsub|shardnumsub :: 7.0.0 :: O(N), N being the number of shard channels asked for :: [shardchannel*] :: Counts the listeners of shard channels.
+        punsubscribe :: 2.0.0 :: O(N), N being the number of patterns :: [pattern:pattern*] :: Stops listening to some or all patterns.
+        spublish :: 7.0.0 :: O(N), N being the number of the channel's listeners :: shardchannel message :: Sends a message to a shard channel.
+        ssubscribe :: 7.0.0 :: O(N), N being the number of shard channels :: shardchannel* :: Listens to shard channels.
+        subscribe :: 2.0.0 :: O(N), N being the number of channels :: channel* :: Listens to channels.
+        sunsubscribe :: 7.0.0 :: O(N), N being the number of shard channels :: [shardchannel*] :: Stops listening to some or all shard channels.
+        unsubscribe :: 2.0.0 :: O(N), N being the number of channels :: [channel*] :: Stops listening to some or all channels.
         # server
+        acl :: 6.0.0 :: Depends on the subcommand ::  :: Tells and changes who may do what.
+        acl|cat :: 6.0.0 :: O(1) :: [categoryname] :: Returns the categories of commands, or the commands of one.
+        acl|deluser :: 6.0.0 :: O(1) :: username* :: Removes users and ends their connections.
+        acl|dryrun :: 7.0.0 :: O(1) :: username command [arg*] :: Tells whether a user could run a command, without running it.
+        acl|genpass :: 6.0.0 :: O(1) :: [bits:integer] :: Makes a random password.
+        acl|getuser :: 6.0.0 :: O(N), N being the number of the user's rules :: username :: Returns the rules of a user.
+        acl|help :: 6.0.0 :: O(1) ::  :: Lists the subcommands.
+        acl|list :: 6.0.0 :: O(N), N being the number of users ::  :: Returns all users as lines of an ACL file.
+        acl|load :: 6.0.0 :: O(N), N being the number of users ::  :: Reads the users from the ACL file again.
+        acl|log :: 6.0.0 :: O(N), N being the number of entries :: operation:[count:integer|RESET] :: Returns what was denied lately, or forgets it.
+        acl|save :: 6.0.0 :: O(N), N being the number of users ::  :: Writes the users to the ACL file.
+        acl|setuser :: 6.0.0 :: O(N), N being the number of rules :: username [rule*] :: Makes or changes a user.
+        acl|users :: 6.0.0 :: O(N), N being the number of users ::  :: Returns the names of all users.
+        acl|whoami :: 6.0.0 :: O(1) ::  :: Returns the name of the connection's user.
         command :: 2.8.13 :: O(N), N being the number of commands ::  :: Describes all commands.
         command|count :: 2.8.13 :: O(1) ::  :: Counts the commands.
         command|docs :: 7.0.0 :: O(N), N being the number of commands asked for :: [command-name*] :: Returns the documentation of commands.
@@ -308,6 +344,7 @@ public struct CommandDocumentation: Sendable {
         memory|purge :: 4.0.0 :: Depends on how much memory is allocated ::  :: Asks the allocator to give memory back.
         memory|stats :: 4.0.0 :: O(1) ::  :: Returns what memory is used for in figures.
         memory|usage :: 4.0.0 :: O(N), N being the number of samples :: key:key0 [SAMPLES=count:integer] :: Estimates the bytes that a key and its value take.
+        monitor :: 1.0.0 ::  ::  :: Shows every command that the server runs.
         role :: 2.8.12 :: O(1) ::  :: Returns whether the server is a primary or a replica, with its peers.
         save :: 1.0.0 :: O(N), N being the number of keys ::  :: Writes a snapshot while everybody waits.
         shutdown :: 1.0.0 :: O(N) when a snapshot is saved, N being the number of keys; else O(1) :: nosave_save:[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0] :: Stops the server in order.
