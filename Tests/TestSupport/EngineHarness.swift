@@ -235,7 +235,7 @@ public final class EngineHarness {
         return nodes
     }
 
-    /// Walks all data and stops at the first thing that does not agree.
+    /// Walks all data and stops the process at the first thing that does not agree.
     public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
 
     /// What DEBUG DIGEST would show.

@@ -10,8 +10,8 @@ extension CommandGenerator {
             return words(
                 ["rpush", sortSource("list")], (0...random.below(8)).map { _ in element() })
         case 1:
-            return words(["sadd", sortSource("set")], (0...random.below(8)).map { _ in numberLike() })
-        case 2: return words(["zadd", sortSource("zset"), String(random.below(9))], [numberLike()])
+            return words(["sadd", sortSource("set")], (0...random.below(8)).map { _ in sortMember() })
+        case 2: return words(["zadd", sortSource("zset"), String(random.below(9))], [sortMember()])
         case 3: return words(["set"], [Array("w_".utf8) + element(), element()])
         case 4: return words(["hset"], [Array("h_".utf8) + element(), word("f"), element()])
         case 5:
@@ -34,10 +34,10 @@ extension CommandGenerator {
         if random.oneIn(60) {
             return Array(pick(["", "x", "1 ", "nan", "a\0b", "a\0a", "a", "-", "zz\u{e9}"]).utf8)
         }
-        return numberLike()
+        return sortMember()
     }
 
-    private mutating func numberLike() -> [UInt8] {
+    private mutating func sortMember() -> [UInt8] {
         let texts = [
             "0", "1", "-1", "3", "10", "100000", "-7000000000", "2.5", "-0", "1e3", "0x10", " 5",
             "inf",
