@@ -103,7 +103,7 @@ struct CommandLoop: ~Copyable {
         if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
-        state.beginDueSnapshot(wake: { [wakeUp] in wakeUp.signal() })
+        state.beginDueSnapshot()
         sendReplies()
         if !held.isEmpty { resumeHeld() }
         if state.listenersToAdopt != nil { adoptListeners() }

@@ -152,11 +152,12 @@ public enum HoldfastServer {
         }
         state.dispatcher.context.allowsBlocking = true
         try state.loadUsersAtStart()
+        state.wake = { wakeUp.signal() }
         var loop = CommandLoop(
             poller: poller, listeners: listeners, wakeUp: wakeUp, signals: signals, state: state)
         try loop.register()
         if configuration.appendonly {
-            try loop.openLog(wake: { wakeUp.signal() })
+            try loop.openLog()
         } else {
             try loop.loadDump()
         }

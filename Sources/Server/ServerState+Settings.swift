@@ -104,9 +104,8 @@ extension ServerState {
         _ configuration: Configuration, _ changed: [Setting]
     ) -> ConfigurationRejection? {
         if changed.contains(.appendonly) {
-            if configuration.appendonly != (durability.writer != nil) {
-                return ConfigurationRejection(
-                    .appendonly, "the log can be turned on and off at start only")
+            if let reason = configuration.appendonly ? turnLogOn(configuration) : turnLogOff() {
+                return ConfigurationRejection(.appendonly, reason)
             }
         }
         if changed.contains(.dir) || changed.contains(.appenddirname) {

@@ -45,6 +45,8 @@ struct ServerState: ~Copyable {
     var waits = WaitTable()
     /// TCP listeners that take the place of those in use.
     var listenersToAdopt: [Listener]?
+    /// Wakes the loop, from any thread.
+    var wake: @Sendable () -> Void = {}
     var loading = LoadingProgress()
     var saving = Saving()
     /// Ticks from which a command is slow, or never.

@@ -9,7 +9,7 @@ internal import Store
 /// The first and the last thing the command thread does.
 extension CommandLoop {
     /// Loads the log and opens it for writing; clients that come meanwhile are told that data is loading.
-    mutating func openLog(wake: @escaping @Sendable () -> Void) throws {
+    mutating func openLog() throws {
         let configuration = state.configuration
         let folder = LogFolder(
             directory: configuration.dir, folderName: configuration.appenddirname,
@@ -33,7 +33,7 @@ extension CommandLoop {
         if log.hasImportedDump { try state.writeFirstBase(of: &log) }
         let writer = try LogWriter.open(
             log, in: folder, settings: LogWriterSettings(configuration),
-            fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
+            fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: state.wake)
         hasBegun = true
         state.attach(writer, log)
         state.durability.recovery = settings
