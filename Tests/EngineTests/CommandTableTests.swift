@@ -102,7 +102,9 @@ struct CommandTableTests {
             for written in [name, name.uppercased(), name.capitalized] {
                 #expect(written.withSlice { table.lookup(fullName: $0) } == index)
             }
-            for wrong in [name + "x", name + "\0", "x" + name, String(name.dropLast()) + "\u{1}"] {
+            let near = [name + "x", name + "\0", "x" + name, String(name.dropLast()) + "\u{1}"]
+            // LPUSH with an X, or DEL behind one, is a command too.
+            for wrong in near where TestedTable.lookup(wrong)?.name != wrong {
                 let found = wrong.withSlice { table.lookup(fullName: $0) }
                 #expect(found == nil, "\(wrong)")
             }
