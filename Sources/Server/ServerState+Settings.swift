@@ -166,6 +166,7 @@ extension EngineLimits {
             nodeEntries: configuration.number(.streamNodeMaxEntries))
         replacesLazily = configuration.flag(.lazyfreeLazyServerDel)
         sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
+        compressesPayloads = configuration.flag(.rdbcompression)
         payloadVersion = Int(configuration.choiceName(.rdbVersion))
         encodings.take(configuration)
         hllSparseBytesMax = configuration.number(.hllSparseMaxBytes)

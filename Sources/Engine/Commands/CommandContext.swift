@@ -278,6 +278,8 @@ public struct EngineLimits: Sendable {
     public var sanitizesPayloads = false
     /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
     public var skipsPayloadChecksums = false
+    /// `rdbcompression`, for the strings in payloads.
+    public var compressesPayloads = true
     /// `rdb-version`: the version of payloads; nil for the lowest that holds the value.
     public var payloadVersion: Int?
     /// `hll-sparse-max-bytes`: the longest HyperLogLog that stays sparse when it grows.

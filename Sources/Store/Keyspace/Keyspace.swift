@@ -696,7 +696,8 @@ public struct Keyspace: ~Copyable {
         for index in 0..<databaseCount where unsafe base[index].table.count > 0 {
             view.add(
                 index, unsafe base[index].table.freeze(),
-                deadlineCount: unsafe base[index].deadlines.count)
+                deadlineCount: unsafe base[index].deadlines.count,
+                fieldDeadlineCount: unsafe base[index].fieldDeadlines.count)
         }
         return view
     }
