@@ -63,7 +63,9 @@ public struct StreamCommandWords {
     /// How long something shall have been idle: what is new never was so long, and what was given an old time
     /// always.
     private mutating func idle() -> [UInt8] {
-        base.random.oneIn(20) ? base.number() : pick("0", "0", "0", "-1", "100000000", "1000000000")
+        base.random.oneIn(20)
+            ? pick("x", "", "1.5", "-9223372036854775808", "9223372036854775807")
+            : pick("0", "0", "0", "-1", "100000000", "1000000000")
     }
 
     private mutating func trim() -> [[UInt8]] {
@@ -161,10 +163,14 @@ public struct StreamCommandWords {
         let head = pick("xgroup")
         switch base.random.below(12) {
         case 0..<5:
-            return [head, pick("create"), key(), group(), base.random.oneIn(3) ? id() : pick("$", "0")]
+            return [
+                head, pick("create"), key(), group(), base.random.oneIn(3) ? id() : pick("$", "0"),
+            ]
                 + some("mkstream") + (base.random.oneIn(4) ? [pick("entriesread"), number()] : [])
         case 5, 6:
-            return [head, pick("setid"), key(), group(), base.random.oneIn(2) ? id() : pick("$", "0")]
+            return [
+                head, pick("setid"), key(), group(), base.random.oneIn(2) ? id() : pick("$", "0"),
+            ]
                 + (base.random.oneIn(3) ? [pick("entriesread"), number()] : [])
         case 7: return [head, pick("destroy"), key(), group()]
         case 8, 9, 10: return [head, pick("createconsumer"), key(), group(), consumer()]

@@ -119,6 +119,32 @@ public struct CommandDocumentation: Sendable {
         ttl :: 1.0.0 :: O(1) :: key:key0 :: Returns how many seconds are left until a key expires.
         type :: 1.0.0 :: O(1) :: key:key0 :: Returns the type of the value in a key.
         unlink :: 4.0.0 :: O(1) for each key; memory is freed later :: key:key0* :: Deletes keys and frees their memory later.
+        # stream
+        xack :: 5.0.0 :: O(1) for each ID :: key:key0 group id* :: Marks entries that a group has given out as done.
+        xadd :: 5.0.0 :: O(1); trimming is O(N), N being the number of entries deleted :: key:key0 [NOMKSTREAM@6.2.0] trim:[strategy:(MAXLEN|MINID@6.2.0) operator:[equal!=|approximately!~] threshold [LIMIT=count:integer@6.2.0]] id_or_auto:(auto_id!*|id) field_value:(field value)* :: Adds an entry to a stream; a missing key starts as an empty one.
+        xautoclaim :: 6.2.0 :: O(1) for a small count :: key:key0 group consumer min-idle-time start [COUNT=count:integer] [JUSTID] :: Gives a consumer the entries that were pending too long, whoever had them.
+        xclaim :: 5.0.0 :: O(log N), N being the number of entries pending in the group :: key:key0 group consumer min-idle-time id* [IDLE=ms:integer] [TIME=unix-time-milliseconds:unix-time] [RETRYCOUNT=count:integer] [FORCE] [JUSTID] [LASTID=id] :: Gives a consumer pending entries of another.
+        xdel :: 5.0.0 :: O(1) for each entry :: key:key0 id* :: Deletes entries of a stream.
+        xgroup :: 5.0.0 :: Depends on the subcommand ::  :: Makes, changes and removes groups of a stream and their consumers.
+        xgroup|create :: 5.0.0 :: O(1) :: key:key0 groupname id:(id|new_id!$) [MKSTREAM] [ENTRIESREAD=entries_read:integer] :: Makes a group that reads on from an ID.
+        xgroup|createconsumer :: 6.2.0 :: O(1) :: key:key0 groupname consumername :: Makes a consumer in a group.
+        xgroup|delconsumer :: 5.0.0 :: O(1) :: key:key0 groupname consumername :: Removes a consumer with all that is pending for it.
+        xgroup|destroy :: 5.0.0 :: O(1); the memory goes back in the background :: key:key0 groupname :: Removes a group.
+        xgroup|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        xgroup|setid :: 5.0.0 :: O(1) :: key:key0 groupname id:(id|new_id!$) [ENTRIESREAD=entries_read:integer] :: Sets the ID that a group reads on from.
+        xinfo :: 5.0.0 :: Depends on the subcommand ::  :: Describes a stream, its groups and their consumers.
+        xinfo|consumers :: 5.0.0 :: O(1) :: key:key0 groupname :: Describes the consumers of a group.
+        xinfo|groups :: 5.0.0 :: O(1) :: key:key0 :: Describes the groups of a stream.
+        xinfo|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        xinfo|stream :: 5.0.0 :: O(1) :: key:key0 FULL=full:[[COUNT=count:integer]] :: Describes a stream, with its entries and groups if asked.
+        xlen :: 5.0.0 :: O(1) :: key:key0 :: Returns the number of entries in a stream.
+        xpending :: 5.0.0 :: O(N), N being the number of entries returned, or looked at with IDLE; O(1) for the summary, and O(N) for N consumers :: key:key0 group filters:[[IDLE=min-idle-time:integer@6.2.0] start end count:integer [consumer]] :: Tells which entries a group has given out that are not done.
+        xrange :: 5.0.0 :: O(N), N being the number of entries returned :: key:key0 start end [COUNT=count:integer] :: Returns entries of a stream between two IDs.
+        xread :: 5.0.0 :: O(N), N being the number of entries returned :: [COUNT=count:integer] [BLOCK=milliseconds:integer] STREAMS=streams:(key:key0* id*) :: Returns the entries after given IDs of one or more streams, and waits for some if asked.
+        xreadgroup :: 5.0.0 :: O(N), N being the number of entries returned :: GROUP=group_consumer:(group consumer) [COUNT=count:integer] [BLOCK=milliseconds:integer] [NOACK] STREAMS=streams:(key:key0* id*) :: Returns entries that a group has not read yet, or what is pending for a consumer, and waits for some if asked.
+        xrevrange :: 5.0.0 :: O(N), N being the number of entries returned :: key:key0 end start [COUNT=count:integer] :: Returns entries of a stream between two IDs, the last one first.
+        xsetid :: 5.0.0 :: O(1) :: key:key0 last-id [ENTRIESADDED=entries_added:integer@7.0.0] [MAXDELETEDID=max_deleted_entry_id@7.0.0] :: Sets what a stream remembers of its past; for replicas.
+        xtrim :: 5.0.0 :: O(N), N being the number of entries deleted :: key:key0 trim:(strategy:(MAXLEN|MINID@6.2.0) operator:[equal!=|approximately!~] threshold [LIMIT=count:integer@6.2.0]) :: Deletes the oldest entries of a stream.
         # transactions
         discard :: 2.0.0 :: O(N), N being the number of queued commands ::  :: Drops the queued transaction.
         exec :: 1.2.0 :: Depends on the queued commands ::  :: Runs the queued transaction as one.

@@ -242,21 +242,24 @@ public enum StreamCommands {
 
     // MARK: Table
 
-    public static let table: [CommandSpec] = [
-        CommandSpec(
-            "xadd", -5, [.write, .denyOOM, .fast], .stream, keys: [.first(.rw, [.update])],
-            tips: [.nondeterministicOutput], .data(xadd)),
-        CommandSpec("xdel", -3, [.write, .fast], .stream, keys: [.first(.rw, [.delete])], .data(xdel)),
-        CommandSpec("xlen", 2, [.readonly, .fast], .stream, keys: [.first(.ro)], .data(xlen)),
-        CommandSpec(
-            "xrange", -4, [.readonly], .stream, keys: [.first(.ro, [.access])], .data(xrange)),
-        CommandSpec(
-            "xrevrange", -4, [.readonly], .stream, keys: [.first(.ro, [.access])], .data(xrevrange)),
-        CommandSpec(
-            "xsetid", -3, [.write, .denyOOM, .fast], .stream, keys: [.first(.rw, [.update])],
-            .data(xsetid)),
-        CommandSpec(
-            "xtrim", -4, [.write], .stream, keys: [.first(.rw, [.delete])],
-            tips: [.nondeterministicOutput], .data(xtrim)),
-    ] + StreamReadCommands.table + StreamGroupCommands.table + StreamInfoCommands.table
+    public static let table: [CommandSpec] =
+        [
+            CommandSpec(
+                "xadd", -5, [.write, .denyOOM, .fast], .stream, keys: [.first(.rw, [.update])],
+                tips: [.nondeterministicOutput], .data(xadd)),
+            CommandSpec(
+                "xdel", -3, [.write, .fast], .stream, keys: [.first(.rw, [.delete])], .data(xdel)),
+            CommandSpec("xlen", 2, [.readonly, .fast], .stream, keys: [.first(.ro)], .data(xlen)),
+            CommandSpec(
+                "xrange", -4, [.readonly], .stream, keys: [.first(.ro, [.access])], .data(xrange)),
+            CommandSpec(
+                "xrevrange", -4, [.readonly], .stream, keys: [.first(.ro, [.access])],
+                .data(xrevrange)),
+            CommandSpec(
+                "xsetid", -3, [.write, .denyOOM, .fast], .stream, keys: [.first(.rw, [.update])],
+                .data(xsetid)),
+            CommandSpec(
+                "xtrim", -4, [.write], .stream, keys: [.first(.rw, [.delete])],
+                tips: [.nondeterministicOutput], .data(xtrim)),
+        ] + StreamReadCommands.table + StreamGroupCommands.table + StreamInfoCommands.table
 }

@@ -40,7 +40,8 @@ enum StreamGroupCommands {
                     index + 1 < context.arguments.count
                 {
                     let read = try context.integer(at: index + 1)
-                    if read < -1 {
+                    // Counters that went round the end of 64 bits are logged as they are.
+                    if read < -1, !context.isReplaying {
                         throw .text("ERR value for ENTRIESREAD must be positive or -1")
                     }
                     entriesRead = read == -1 ? nil : read
@@ -535,7 +536,8 @@ enum StreamGroupCommands {
     // MARK: Table
 
     static let table: [CommandSpec] = [
-        CommandSpec("xack", -4, [.write, .fast], .stream, keys: [.first(.rw, [.update])], .data(xack)),
+        CommandSpec(
+            "xack", -4, [.write, .fast], .stream, keys: [.first(.rw, [.update])], .data(xack)),
         CommandSpec(
             "xautoclaim", -6, [.write, .fast], .stream, keys: [.first(.rw, [.delete])],
             tips: [.nondeterministicOutput], .data(xautoclaim)),

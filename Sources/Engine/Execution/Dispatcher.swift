@@ -240,7 +240,14 @@ public struct Dispatcher: ~Copyable {
         row: Int, _ arguments: Arguments, keyHash: UInt64, at now: Int64
     ) -> Replayed {
         guard row >= 0 else { return .notOnData }
-        let facts = rows.facts(row)
+        var row = row
+        var facts = rows.facts(row)
+        if _slowPath(facts.hasSubcommands), arguments.count > 1,
+            let subcommand = table.lookup(arguments[1], in: row)
+        {
+            row = subcommand
+            facts = rows.facts(row)
+        }
         guard facts.isData, facts.accepts(arguments.count) else { return .notOnData }
         context.isReplaying = true
         context.now = now
