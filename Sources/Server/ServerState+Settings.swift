@@ -153,9 +153,6 @@ extension KeyEventKinds {
 extension EngineLimits {
     mutating func take(_ configuration: Configuration) {
         stringBytesMax = configuration.protoMaxBulkLen
-        sortedSet = SortedSetLimits(
-            packedMembersMax: configuration.number(.zsetMaxListpackEntries),
-            packedMemberBytesMax: configuration.number(.zsetMaxListpackValue))
         countsAccesses = configuration.choiceName(.maxmemoryPolicy).hasSuffix("lfu")
         lfuLogFactor = configuration.number(.lfuLogFactor)
         lfuDecayMinutes = configuration.number(.lfuDecayTime)

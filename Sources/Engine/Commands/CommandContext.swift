@@ -256,8 +256,6 @@ public struct CommandContext: ~Copyable {
 public struct EngineLimits: Sendable {
     /// `proto-max-bulk-len`: no string value grows beyond.
     public var stringBytesMax = 512 << 20
-    /// `zset-max-listpack-entries` and `zset-max-listpack-value`.
-    public var sortedSet = SortedSetLimits()
     /// `maxmemory-policy` names an LFU policy: accesses are counted instead of timed.
     public var countsAccesses = false
     public var lfuLogFactor = 10

@@ -157,6 +157,9 @@ public struct Keyspace: ~Copyable {
                 if let deadline = entry.deadline {
                     expected.append(.init(deadline: deadline, hash: hasher.hash(entry.key)))
                 }
+                if entry.encoding == .skiplist {
+                    entry.root(SortedSetRoot.self).checkInvariants(epochs, hasher)
+                }
             }
             precondition(
                 unsafe expected.sorted() == databases[database].deadlines.pairs,
