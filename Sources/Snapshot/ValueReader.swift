@@ -4,7 +4,7 @@ internal import Store
 /// Reads values of all forms: of snapshots, and of payloads of RESTORE.
 ///
 /// Packed values are always looked at from the first byte to the last, since memory is to be safe whatever is in a
-/// file. `sanitizes` adds the search for duplicates in them.
+/// file. `sanitizes` adds the search for duplicates in packed hashes and sorted sets.
 struct ValueReader {
     let sanitizes: Bool
     let hasher: ByteHash
@@ -100,7 +100,8 @@ struct ValueReader {
             try unique(sink.set(IntegerSet(input[.second])), at: start)
         case .setListpack:
             let start = input.offset
-            try unique(sink.set(try packed(&input, elements: 1)), at: start)
+            // A set may be written member by member, and then nobody would read it with one of them twice.
+            try unique(sink.set(try packed(&input, elements: 1, isUnique: true)), at: start)
         case .sortedSetText, .sortedSet: try readSortedSet(form, &input, into: &sink)
         case .sortedSetListpack:
             let start = input.offset
@@ -245,17 +246,14 @@ struct ValueReader {
     // MARK: Packed values
 
     /// Reads a packed list of so many elements for each member, the first of which may not come twice.
+    ///
+    /// - Parameter isUnique: that is made sure of even if nothing else is sanitized.
     private func packed(
-        _ input: inout SnapshotInput, elements: Int
+        _ input: inout SnapshotInput, elements: Int, isUnique: Bool = false
     ) throws(ReadFault) -> PackedList {
         let start = input.offset
         try input.string(into: .second)
-        return try checked(input[.second], elements: elements, at: start, input)
-    }
-
-    private func checked(
-        _ bytes: ByteSlice, elements: Int, at start: Int64, _ input: borrowing SnapshotInput
-    ) throws(ReadFault) -> PackedList {
+        let bytes = input[.second]
         var count = 0
         guard
             PackedList.walk(
@@ -269,7 +267,7 @@ struct ValueReader {
         guard count > 0 else { throw ReadFault(reason: .emptyValue, offset: start) }
         guard count % elements == 0 else { throw ReadFault(reason: .oddCount, offset: start) }
         let list = PackedList(bytes)
-        if sanitizes {
+        if sanitizes || isUnique {
             var finder = DuplicateFinder(hasher, count: count / elements)
             guard !finder.hasDuplicates(list, elements: elements) else {
                 throw ReadFault(reason: .duplicateMember, offset: start)

@@ -272,8 +272,6 @@ public struct EngineLimits: Sendable {
     public var replacesLazily = false
     /// Up to where values are kept packed.
     public var encodings = EncodingLimits()
-    /// `sanitize-dump-payload`: RESTORE looks for duplicates as well.
-    public var sanitizesPayloads = false
     /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
     public var skipsPayloadChecksums = false
     /// `rdbcompression`, for the strings in payloads.

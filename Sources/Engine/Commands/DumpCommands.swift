@@ -46,7 +46,8 @@ public enum DumpCommands {
         let hasher = context.keyspace.hasher
         var builder = ValueBuilder(limits: context.limits.encodings, hasher: hasher)
         builder.begin(epoch: context.keyspace.epochs.current)
-        let sanitizes = context.limits.sanitizesPayloads && !context.isReplaying
+        // The log holds what was accepted once, perhaps by another server.
+        let sanitizes = !context.isReplaying
         do throws(SnapshotReadError) {
             try DumpPayload.read(payload, sanitizes: sanitizes, hasher: hasher, into: &builder) {
                 builder in
