@@ -59,6 +59,7 @@ public enum DumpPayload {
     ///   - sanitizes: looks for duplicates in packed values too.
     ///   - sink: takes the value.
     ///   - body: called when the sink has all of it, while whole values that it was given are still valid.
+    @discardableResult
     public static func read<R, Sink: ValueSink & ~Copyable>(
         _ payload: ByteSlice, sanitizes: Bool, hasher: ByteHash, into sink: inout Sink,
         then body: (inout Sink) -> R

@@ -105,7 +105,8 @@ struct ValueReader {
         case .sortedSetText, .sortedSet: try readSortedSet(form, &input, into: &sink)
         case .sortedSetListpack:
             let start = input.offset
-            try unique(sink.sortedSet(try packedScores(&input)), at: start)
+            let (pairs, isOrdered) = try packedScores(&input)
+            try unique(sink.sortedSet(pairs, isOrdered: isOrdered), at: start)
         case .hash: try readHash(&input, into: &sink)
         case .hashListpack:
             let start = input.offset
@@ -276,19 +277,34 @@ struct ValueReader {
         return list
     }
 
-    /// Reads a packed list of members and scores.
-    private func packedScores(_ input: inout SnapshotInput) throws(ReadFault) -> PackedList {
+    /// Reads a packed list of members and scores; all scores are numbers.
+    ///
+    /// - Returns: also whether they come by score, and by name where scores are equal.
+    private func packedScores(
+        _ input: inout SnapshotInput
+    ) throws(ReadFault) -> (PackedList, isOrdered: Bool) {
         let start = input.offset
         let list = try packed(&input, elements: 2)
-        var isScore = false
-        var isGood = true
-        _ = PackedList.walk(list.bytes) { element in
-            if isScore { isGood = Self.score(element) != nil }
-            isScore.toggle()
-            return isGood
+        var isOrdered = true
+        var last: (offset: Int, score: Double)?
+        var next = list.firstOffset
+        while let offset = next, let place = list.next(after: offset) {
+            guard let score = Self.score(list[place]) else {
+                throw ReadFault(reason: .badScore, offset: start)
+            }
+            if let last, isOrdered {
+                isOrdered =
+                    last.score < score
+                    || (last.score == score && Self.isBefore(list[last.offset], list[offset]))
+            }
+            last = (offset, score)
+            next = list.next(after: place)
         }
-        guard isGood else { throw ReadFault(reason: .badScore, offset: start) }
-        return list
+        return (list, isOrdered)
+    }
+
+    private static func isBefore(_ left: PackedElement, _ right: PackedElement) -> Bool {
+        left.withBytes { left in right.withBytes { left.compare($0) < 0 } }
     }
 
     // MARK: Packed values of older versions

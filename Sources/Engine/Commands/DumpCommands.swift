@@ -53,7 +53,7 @@ public enum DumpCommands {
                 builder in
                 if isPast { return }
                 context.keyspace.setValue(
-                    key, database, from: &builder, deadline: deadline > 0 ? .set(deadline) : .clear)
+                    key, database, from: &builder, deadline: deadline > 0 ? deadline : nil)
             }
         } catch { throw .text("ERR Bad data format") }
         if isPast {
