@@ -118,6 +118,24 @@ public enum DoubleText {
         }
     }
 
+    /// Why a number of seconds is no time to wait.
+    public enum MillisecondsError: Error, Sendable { case invalid, negative, tooLarge }
+
+    /// A number of seconds, in long double, as whole milliseconds, rounded up; a negative number that rounds to 0
+    /// is 0.
+    public static func milliseconds(
+        ofSeconds bytes: ByteSlice
+    ) throws(MillisecondsError) -> Int64 {
+        var value: Int64 = 0
+        // SAFETY: the shim reads `count` bytes and writes one number.
+        switch unsafe hf_parse_milliseconds(bytes.pointer, bytes.count, &value) {
+        case 1: return value
+        case 2: throw .negative
+        case 3: throw .tooLarge
+        default: throw .invalid
+        }
+    }
+
     /// What a text is in long double: HINCRBYFLOAT refuses an infinite increment before it looks at the
     /// hash, with an error of its own.
     public enum LongDoubleKind: Sendable { case invalid, finite, infinite }
@@ -139,6 +157,13 @@ extension DoubleText {
         var value = 0.0
         // SAFETY: the shim reads `count` bytes and writes one double.
         return unsafe hf_parse_bound(bytes.pointer, bytes.count, &value) == 1 ? value : nil
+    }
+
+    /// As `parseBound`, but nothing that overflows or underflows: what SORT sorts by.
+    public static func parseWeight(_ bytes: ByteSlice) -> Double? {
+        var value = 0.0
+        // SAFETY: the shim reads `count` bytes and writes one double.
+        return unsafe hf_parse_weight(bytes.pointer, bytes.count, &value) == 1 ? value : nil
     }
 }
 

@@ -203,6 +203,7 @@ public final class EngineHarness {
         public var type: String
         public var encoding: String
         public var deadline: Int64?
+        /// A string's bytes; of any other value the digest.
         public var value: [UInt8]
 
         public var description: String {
@@ -216,7 +217,10 @@ public final class EngineHarness {
         dispatcher.context.keyspace.forEach(database) { entry in
             result[entry.key.copyToArray()] = KeyState(
                 type: "\(entry.type.name)", encoding: "\(entry.encoding.name)",
-                deadline: entry.deadline, value: entry.withBytes { $0.copyToArray() })
+                deadline: entry.deadline,
+                value: entry.isString
+                    ? entry.withBytes { $0.copyToArray() }
+                    : Array(DataDigest.ofValue(entry).hex.utf8))
         }
         return result
     }
@@ -230,6 +234,8 @@ public final class EngineHarness {
         }
         return nodes
     }
+    /// Stops the process if the keyspace disagrees with itself.
+    public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
 
     /// What DEBUG DIGEST would show.
     /// Walks all data and stops at the first thing that does not agree.

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,11 @@ int hf_parse_bound(const void *text, size_t length, double *value) {
     if (*end != 0 || isnan(read)) return 0;
     *value = read;
     return 1;
+}
+
+int hf_parse_weight(const void *text, size_t length, double *value) {
+    errno = 0;
+    return hf_parse_bound(text, length, value) && errno != ERANGE;
 }
 
 long hf_format_17(double value, void *out, size_t room) {
@@ -73,6 +79,16 @@ int hf_long_double_kind(const void *text, size_t length) {
     long double value;
     if (!parse_long(text, length, &value)) return 0;
     return isinf(value) ? 2 : 1;
+}
+
+int hf_parse_milliseconds(const void *text, size_t length, long long *value) {
+    long double seconds;
+    if (!parse_long(text, length, &seconds)) return 0;
+    long double milliseconds = ceill(seconds * 1000);
+    if (milliseconds > (long double)LLONG_MAX) return 3;
+    if (milliseconds < 0) return 2;
+    *value = (long long)milliseconds;
+    return 1;
 }
 
 long hf_add_long_double(const void *left, size_t left_length, const void *right, size_t right_length,

@@ -218,13 +218,12 @@ public enum ListCommands {
     @Sendable
     static func lrem(_ context: inout CommandContext) throws(CommandError) {
         let count = try context.integer(at: 2)
-        guard count > .min else { throw outOfSymmetricRange }
         let key = context.key(at: 1)
         guard let entry = try context.lookupListForWrite(key) else {
             return context.reply.integer(0)
         }
         let element = context.arguments[3]
-        let most = count == 0 ? Int.max : Int(count.magnitude)
+        let most = count == 0 ? Int.max : Int(clamping: count.magnitude)
         let limit = context.limits.encodings.listNodes
         var removed = 0
         var left = 0
@@ -336,19 +335,6 @@ public enum ListCommands {
         context.notify(.list, sourceEnd == .head ? "lpop" : "rpop", source)
         if !isSame, count == 1 { context.notify(.generic, "del", source) }
         return true
-    }
-
-    private static let outOfSymmetricRange: CommandError = .text(
-        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
-    )
-
-    /// A number that is none of the two ends of what 64 bits hold; for ranks, which are negated.
-    fileprivate static func rank(
-        _ context: borrowing CommandContext, at index: Int
-    ) throws(CommandError) -> Int64 {
-        let value = try context.integer(at: index)
-        guard value > .min else { throw outOfSymmetricRange }
-        return value
     }
 
     // MARK: Table
@@ -467,7 +453,12 @@ private struct ElementSearch {
             let option = arguments[index]
             guard index + 1 < arguments.count else { throw .syntax }
             if option.equalsIgnoringCase("rank") {
-                let rank = try ListCommands.rank(context, at: index + 1)
+                let rank = try context.integer(at: index + 1)
+                guard rank > .min else {
+                    throw .text(
+                        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+                    )
+                }
                 guard rank != 0 else {
                     throw .text(
                         "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"

@@ -179,19 +179,17 @@ extension CommandContext {
     /// Argument `index` as how long to wait, in milliseconds, as Redis reads it: seconds with a fraction, 0 for
     /// ever.
     public func timeoutSeconds(at index: Int) throws(CommandError) -> Int64 {
-        let text = arguments[index]
-        guard let seconds = DoubleText.parse(text) else {
-            // What only a long double holds is beyond any time.
-            guard DoubleText.longDoubleKind(text) != .invalid else {
-                throw .text("ERR timeout is not a float or out of range")
+        let milliseconds: Int64
+        do throws(DoubleText.MillisecondsError) {
+            milliseconds = try DoubleText.milliseconds(ofSeconds: arguments[index])
+        } catch {
+            switch error {
+            case .invalid: throw .text("ERR timeout is not a float or out of range")
+            case .negative: throw Self.negativeTimeout
+            case .tooLarge: throw Self.timeoutOutOfRange
             }
-            throw text.count > 0 && text[0] == UInt8(ascii: "-")
-                ? Self.negativeTimeout : Self.timeoutOutOfRange
         }
-        let milliseconds = (seconds * 1000).rounded(.up)
-        if milliseconds < 0 { throw Self.negativeTimeout }
-        guard let value = Int64(exactly: milliseconds) else { throw Self.timeoutOutOfRange }
-        return try checkedTimeout(value)
+        return try checkedTimeout(milliseconds)
     }
 
     /// Argument `index` as how long to wait, in whole milliseconds, 0 for ever.

@@ -505,15 +505,6 @@ public struct ListNodes: CollectionRoot {
 
     // MARK: Giving up
 
-    /// Gives up the list at once.
-    func release(_ epochs: inout EpochClock) {
-        if hasFirst { first.release(&epochs) }
-        if !isEmpty { last.release(&epochs) }
-        var tree = tree
-        tree.releaseAll(&epochs) { $0.release(&$1) }
-        releaseRoot(&epochs)
-    }
-
     /// Releases the root alone.
     func releaseRoot(_ epochs: inout EpochClock) { unsafe epochs.release(raw, bornIn: epoch) }
 

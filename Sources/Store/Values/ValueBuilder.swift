@@ -16,8 +16,8 @@ public struct ValueBuilder: ~Copyable {
         case packed(ValueType, Encoding)
         case table(ValueType, MemberTable)
         case sortedSet(SortedSetRoot)
-        case stream(StreamValue)
         case list(ListNodes)
+        case stream(StreamValue)
     }
 
     private let limits: EncodingLimits
@@ -54,8 +54,8 @@ public struct ValueBuilder: ~Copyable {
         case .nothing, .string, .integer, .whole, .packed: break
         case .table(_, let table): unsafe free(table.raw, .hashtable, &clock)
         case .sortedSet(let root): root.release(&clock)
+        case .list(let nodes): unsafe free(nodes.raw, .quicklist, &clock)
         case .stream(let stream): unsafe free(stream.raw, .stream, &clock)
-        case .list(let nodes): nodes.release(&clock)
         }
     }
 

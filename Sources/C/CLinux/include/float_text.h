@@ -17,6 +17,8 @@ int hf_parse_double(const void *text, size_t length, double *value);
 /// As `hf_parse_double`, without its pickiness: leading blanks, an empty text, overflow, and whatever follows a
 /// NUL byte are let pass.
 int hf_parse_bound(const void *text, size_t length, double *value);
+/// As `hf_parse_bound`, but not what overflows or underflows.
+int hf_parse_weight(const void *text, size_t length, double *value);
 /// Writes `value` as `%.17g`, infinities as `inf` and `-inf`; gives the length. `room` must be at least 32.
 long hf_format_17(double value, void *out, size_t room);
 /// Writes `value` as `%f`; gives the length. `room` must be at least `HF_DOUBLE_ROOM`.
@@ -26,6 +28,8 @@ long hf_format_6(double value, void *out, size_t room);
 long hf_format_decimals(double value, void *out, size_t room);
 /// 0: not a number, 1: finite, 2: infinite.
 int hf_long_double_kind(const void *text, size_t length);
+/// Seconds as whole milliseconds, rounded up. 0: not a number, 1: done, 2: negative, 3: too large.
+int hf_parse_milliseconds(const void *text, size_t length, long long *value);
 /// Writes left + right with 17 decimals, trailing zeros cut; gives the length, or -1 when left isn't a
 /// number, -2 when right isn't, -3 when the sum isn't finite (or would not fit).
 long hf_add_long_double(const void *left, size_t left_length, const void *right, size_t right_length,
