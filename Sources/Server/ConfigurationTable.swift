@@ -340,7 +340,7 @@ public enum ConfigurationTable {
         Directive(
             .sanitizeDumpPayload, "sanitize-dump-payload",
             .choice(.names(["no", "yes", "clients"]), 0),
-            "Look for duplicates in RESTORE payloads and snapshots as well."),
+            "Look for duplicates in packed hashes and sorted sets of snapshots as well: yes."),
         Directive(
             .rdbVersion, "rdb-version",
             .choice(.names(["lowest", "9", "10", "11", "12"]), 0),

@@ -260,6 +260,7 @@ extension ServerState {
             }
         if !configuration.flag(.rdbcompression) { settings.compression = .none }
         settings.hasChecksum = configuration.flag(.rdbchecksum)
+        settings.version = Int(configuration.choiceName(.rdbVersion))
         return settings
     }
 

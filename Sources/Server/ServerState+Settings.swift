@@ -191,7 +191,7 @@ extension EngineLimits {
             nodeBytes: configuration.number(.streamNodeMaxBytes),
             nodeEntries: configuration.number(.streamNodeMaxEntries))
         replacesLazily = configuration.flag(.lazyfreeLazyServerDel)
-        sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
+        compressesPayloads = configuration.flag(.rdbcompression)
         payloadVersion = Int(configuration.choiceName(.rdbVersion))
         encodings.take(configuration)
         hllSparseBytesMax = configuration.number(.hllSparseMaxBytes)

@@ -82,6 +82,9 @@ extension ServerState {
         var settings = SnapshotLoaderSettings()
         if dropsExpired { settings.dropsExpiredAt = clock.wallMilliseconds }
         settings.keyDelayMicroseconds = configuration.number(.keyLoadDelay)
+        settings.limits = dispatcher.context.limits.encodings
+        settings.reader.verifiesChecksum = configuration.flag(.rdbchecksum)
+        settings.reader.sanitizes = configuration.choiceName(.sanitizeDumpPayload) == "yes"
         return settings
     }
 

@@ -13,10 +13,14 @@ public enum DumpPayload {
 
     /// Appends the payload of a value.
     ///
-    /// - Parameter version: nil for the lowest that holds it.
-    public static func append(_ entry: Entry, version: Int? = nil, to buffer: inout ByteBuffer) {
+    /// - Parameters:
+    ///   - version: nil for the lowest that holds it.
+    ///   - compresses: strings with LZF, where that saves something.
+    public static func append(
+        _ entry: Entry, version: Int? = nil, compresses: Bool = true, to buffer: inout ByteBuffer
+    ) {
         let writer = ValueWriter(version: version ?? ValueWriter.lowestVersion(of: entry))
-        var output = SnapshotOutput(compressesStrings: true)
+        var output = SnapshotOutput(compressesStrings: compresses)
         output.buffer.append(writer.form(of: entry).rawValue)
         do throws(SnapshotWriteError) {
             try writer.write(entry, to: &output)
@@ -25,6 +29,18 @@ public enum DumpPayload {
         let sum = CRC64.of(output.buffer.slice)
         output.buffer.append(littleEndian: sum, bytes: 8)
         buffer.append(output.buffer.slice)
+    }
+
+    /// The length of a value in a snapshot, without the byte that names its form: what DEBUG OBJECT shows.
+    public static func valueBytes(
+        of entry: Entry, version: Int? = nil, compresses: Bool = true
+    ) -> Int {
+        let writer = ValueWriter(version: version ?? ValueWriter.lowestVersion(of: entry))
+        var output = SnapshotOutput(compressesStrings: compresses)
+        do throws(SnapshotWriteError) {
+            try writer.write(entry, to: &output)
+        } catch { preconditionFailure("writing to memory failed: \(error)") }
+        return output.buffer.count
     }
 
     /// Whether version and checksum are such that the value may be read.
@@ -43,6 +59,7 @@ public enum DumpPayload {
     ///   - sanitizes: looks for duplicates in packed values too.
     ///   - sink: takes the value.
     ///   - body: called when the sink has all of it, while whole values that it was given are still valid.
+    @discardableResult
     public static func read<R, Sink: ValueSink & ~Copyable>(
         _ payload: ByteSlice, sanitizes: Bool, hasher: ByteHash, into sink: inout Sink,
         then body: (inout Sink) -> R

@@ -102,11 +102,8 @@ public struct SnapshotLoader: ~Copyable {
         }
         let hash = keyspace.hash(reader.key)
         let database = reader.database
-        if !settings.replacesKeys,
-            keyspace.find(HashedKey(reader.key, hash: hash), database) != nil
-        {
-            throw reader.failure(ReadFault(reason: .duplicateKey, offset: head.offset))
-        }
+        // The memory arrives while the value is read.
+        keyspace.prefetchSlot(hash, database)
         builder.begin(epoch: keyspace.epochs.current)
         do throws(SnapshotReadError) {
             try reader.readValue(head, into: &builder)
@@ -117,8 +114,11 @@ public struct SnapshotLoader: ~Copyable {
         }
         // Only now: reading the value may have moved the key.
         let key = HashedKey(reader.key, hash: hash)
-        let deadline: DeadlineChange = head.deadline.map { .set($0) } ?? .clear
-        keyspace.setValue(key, database, from: &builder, deadline: deadline)
+        guard
+            keyspace.setValue(
+                key, database, from: &builder, deadline: head.deadline,
+                replaces: settings.replacesKeys)
+        else { throw reader.failure(ReadFault(reason: .duplicateKey, offset: head.offset)) }
         keysLoaded += 1
         if head.idleSeconds != nil || head.frequency != nil,
             let kept = access(head.idleSeconds, head.frequency)

@@ -57,7 +57,10 @@ public struct SnapshotWriter: ~Copyable {
         _ view: borrowing FrozenView, header: SnapshotHeader, settings: SnapshotSettings,
         to sink: any SnapshotSink, progress: SnapshotProgress
     ) throws(SnapshotWriteError) -> SnapshotSummary {
-        let version = settings.version ?? SnapshotVersion.lowestWritten
+        let lowest =
+            view.hasFieldDeadlines
+            ? ValueForm.hashDeadlines.version : SnapshotVersion.lowestWritten
+        let version = settings.version ?? lowest
         var writer = try SnapshotWriter(
             to: sink, version: version, settings: settings, progress: progress)
         try writer.begin(header)

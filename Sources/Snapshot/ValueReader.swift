@@ -4,7 +4,7 @@ internal import Store
 /// Reads values of all forms: of snapshots, and of payloads of RESTORE.
 ///
 /// Packed values are always looked at from the first byte to the last, since memory is to be safe whatever is in a
-/// file. `sanitizes` adds the search for duplicates in them.
+/// file. `sanitizes` adds the search for duplicates in packed hashes and sorted sets.
 struct ValueReader {
     let sanitizes: Bool
     let hasher: ByteHash
@@ -100,11 +100,13 @@ struct ValueReader {
             try unique(sink.set(IntegerSet(input[.second])), at: start)
         case .setListpack:
             let start = input.offset
-            try unique(sink.set(try packed(&input, elements: 1)), at: start)
+            // A set may be written member by member, and then nobody would read it with one of them twice.
+            try unique(sink.set(try packed(&input, elements: 1, isUnique: true)), at: start)
         case .sortedSetText, .sortedSet: try readSortedSet(form, &input, into: &sink)
         case .sortedSetListpack:
             let start = input.offset
-            try unique(sink.sortedSet(try packedScores(&input)), at: start)
+            let (pairs, isOrdered) = try packedScores(&input)
+            try unique(sink.sortedSet(pairs, isOrdered: isOrdered), at: start)
         case .hash: try readHash(&input, into: &sink)
         case .hashListpack:
             let start = input.offset
@@ -245,17 +247,14 @@ struct ValueReader {
     // MARK: Packed values
 
     /// Reads a packed list of so many elements for each member, the first of which may not come twice.
+    ///
+    /// - Parameter isUnique: that is made sure of even if nothing else is sanitized.
     private func packed(
-        _ input: inout SnapshotInput, elements: Int
+        _ input: inout SnapshotInput, elements: Int, isUnique: Bool = false
     ) throws(ReadFault) -> PackedList {
         let start = input.offset
         try input.string(into: .second)
-        return try checked(input[.second], elements: elements, at: start, input)
-    }
-
-    private func checked(
-        _ bytes: ByteSlice, elements: Int, at start: Int64, _ input: borrowing SnapshotInput
-    ) throws(ReadFault) -> PackedList {
+        let bytes = input[.second]
         var count = 0
         guard
             PackedList.walk(
@@ -269,7 +268,7 @@ struct ValueReader {
         guard count > 0 else { throw ReadFault(reason: .emptyValue, offset: start) }
         guard count % elements == 0 else { throw ReadFault(reason: .oddCount, offset: start) }
         let list = PackedList(bytes)
-        if sanitizes {
+        if sanitizes || isUnique {
             var finder = DuplicateFinder(hasher, count: count / elements)
             guard !finder.hasDuplicates(list, elements: elements) else {
                 throw ReadFault(reason: .duplicateMember, offset: start)
@@ -278,19 +277,34 @@ struct ValueReader {
         return list
     }
 
-    /// Reads a packed list of members and scores.
-    private func packedScores(_ input: inout SnapshotInput) throws(ReadFault) -> PackedList {
+    /// Reads a packed list of members and scores; all scores are numbers.
+    ///
+    /// - Returns: also whether they come by score, and by name where scores are equal.
+    private func packedScores(
+        _ input: inout SnapshotInput
+    ) throws(ReadFault) -> (PackedList, isOrdered: Bool) {
         let start = input.offset
         let list = try packed(&input, elements: 2)
-        var isScore = false
-        var isGood = true
-        _ = PackedList.walk(list.bytes) { element in
-            if isScore { isGood = Self.score(element) != nil }
-            isScore.toggle()
-            return isGood
+        var isOrdered = true
+        var last: (offset: Int, score: Double)?
+        var next = list.firstOffset
+        while let offset = next, let place = list.next(after: offset) {
+            guard let score = Self.score(list[place]) else {
+                throw ReadFault(reason: .badScore, offset: start)
+            }
+            if let last, isOrdered {
+                isOrdered =
+                    last.score < score
+                    || (last.score == score && Self.isBefore(list[last.offset], list[offset]))
+            }
+            last = (offset, score)
+            next = list.next(after: place)
         }
-        guard isGood else { throw ReadFault(reason: .badScore, offset: start) }
-        return list
+        return (list, isOrdered)
+    }
+
+    private static func isBefore(_ left: PackedElement, _ right: PackedElement) -> Bool {
+        left.withBytes { left in right.withBytes { left.compare($0) < 0 } }
     }
 
     // MARK: Packed values of older versions

@@ -26,8 +26,10 @@ public protocol ValueSink: ~Copyable {
     mutating func beginSortedSet(count: Int)
     /// The score is a number, perhaps infinite.
     mutating func member(_ bytes: ByteSlice, score: Double) -> Bool
-    /// A whole sorted set: members and their scores, in whatever order.
-    mutating func sortedSet(_ pairs: PackedList) -> Bool
+    /// A whole sorted set: members and their scores.
+    ///
+    /// - Parameter isOrdered: they come by score, and by name where scores are equal, as they should.
+    mutating func sortedSet(_ pairs: PackedList, isOrdered: Bool) -> Bool
 
     /// A hash of `count` fields, up to `end`.
     mutating func beginHash(count: Int)

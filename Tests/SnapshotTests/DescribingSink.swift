@@ -60,7 +60,7 @@ struct DescribingSink: ValueSink {
     mutating func member(_ bytes: ByteSlice, score: Double) -> Bool {
         add(Self.spelled(bytes), ":" + DoubleText.text(score))
     }
-    mutating func sortedSet(_ pairs: PackedList) -> Bool {
+    mutating func sortedSet(_ pairs: PackedList, isOrdered: Bool) -> Bool {
         kind = "zset"
         forEachPair(pairs) { name, score in
             _ = member(name, score: DoubleText.parse(score) ?? .nan)

@@ -274,10 +274,10 @@ public struct EngineLimits: Sendable {
     public var replacesLazily = false
     /// Up to where values are kept packed.
     public var encodings = EncodingLimits()
-    /// `sanitize-dump-payload`: RESTORE looks for duplicates as well.
-    public var sanitizesPayloads = false
     /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
     public var skipsPayloadChecksums = false
+    /// `rdbcompression`, for the strings in payloads.
+    public var compressesPayloads = true
     /// `rdb-version`: the version of payloads; nil for the lowest that holds the value.
     public var payloadVersion: Int?
     /// `hll-sparse-max-bytes`: the longest HyperLogLog that stays sparse when it grows.

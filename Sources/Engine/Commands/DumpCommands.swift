@@ -9,7 +9,9 @@ public enum DumpCommands {
     static func dump(_ context: inout CommandContext) throws(CommandError) {
         guard let entry = context.lookup(context.key(at: 1)) else { return context.reply.null() }
         var payload = ByteBuffer()
-        DumpPayload.append(entry, version: context.limits.payloadVersion, to: &payload)
+        DumpPayload.append(
+            entry, version: context.limits.payloadVersion,
+            compresses: context.limits.compressesPayloads, to: &payload)
         context.reply.bulk(payload.slice)
     }
 
@@ -44,13 +46,14 @@ public enum DumpCommands {
         let hasher = context.keyspace.hasher
         var builder = ValueBuilder(limits: context.limits.encodings, hasher: hasher)
         builder.begin(epoch: context.keyspace.epochs.current)
-        let sanitizes = context.limits.sanitizesPayloads && !context.isReplaying
+        // The log holds what was accepted once, perhaps by another server.
+        let sanitizes = !context.isReplaying
         do throws(SnapshotReadError) {
             try DumpPayload.read(payload, sanitizes: sanitizes, hasher: hasher, into: &builder) {
                 builder in
                 if isPast { return }
                 context.keyspace.setValue(
-                    key, database, from: &builder, deadline: deadline > 0 ? .set(deadline) : .clear)
+                    key, database, from: &builder, deadline: deadline > 0 ? deadline : nil)
             }
         } catch { throw .text("ERR Bad data format") }
         if isPast {
@@ -108,10 +111,10 @@ public enum DumpCommands {
     ) {
         guard options.idleSeconds >= 0 || options.frequency >= 0,
             let entry = context.keyspace.find(key, context.database),
-            let access = AccessClock.restored(
+            let access = AccessClock.loaded(
                 idleSeconds: options.idleSeconds >= 0 ? UInt64(options.idleSeconds) : nil,
                 frequency: options.frequency >= 0 ? UInt8(options.frequency) : nil,
-                context.keyspace.accessNow, context.limits)
+                milliseconds: context.now, context.limits)
         else { return }
         entry.access = access
     }

@@ -19,8 +19,10 @@ public enum AccessClock {
         if limits.countsAccesses {
             return frequency.map { minutes(milliseconds) << 8 | UInt32($0) }
         }
-        return idleSeconds.map {
-            UInt32(truncatingIfNeeded: milliseconds / 1000) &- UInt32(truncatingIfNeeded: $0) & mask
+        return idleSeconds.map { seconds in
+            // Longer than the clock goes round is as long as it does.
+            let idle = UInt32(min(seconds, UInt64(mask)))
+            return (UInt32(truncatingIfNeeded: milliseconds / 1000) &- idle) & mask
         }
     }
 
@@ -56,19 +58,5 @@ public enum AccessClock {
     /// Seconds since the last access.
     static func idleSeconds(_ access: UInt32, _ now: UInt32) -> Int64 {
         Int64((now &- access) & mask)
-    }
-
-    /// What a key gets that was idle for so long, or counted so often, before it was saved; nil if the policy in
-    /// force has no use for what is known.
-    public static func restored(
-        idleSeconds: UInt64?, frequency: UInt8?, _ now: UInt32, _ limits: EngineLimits
-    ) -> UInt32? {
-        if limits.countsAccesses {
-            return frequency.map { (now >> 8 & 0xFFFF) << 8 | UInt32($0) }
-        }
-        return idleSeconds.map { seconds in
-            // Longer than the clock goes round is as long as it does.
-            (now &- UInt32(min(seconds, UInt64(mask)))) & mask
-        }
     }
 }

@@ -4,6 +4,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Snapshot
 internal import Store
 
 /// DEBUG: what tests need to look into a server and to make it do what doesn't happen by itself.
@@ -124,18 +125,9 @@ enum DebugCommands {
     ) throws(CommandError) {
         let entry = try entry(state, session, arguments)
         let idle = (state.dispatcher.context.keyspace.accessNow &- entry.access) & 0xFF_FFFF
-        // As an RDB file would have it without compression.
-        let length: Int
-        if let integer = entry.integer {
-            length =
-                Int8(exactly: integer) != nil
-                ? 2
-                : Int16(exactly: integer) != nil
-                    ? 3 : Int32(exactly: integer) != nil ? 5 : DecimalText.length(integer) + 1
-        } else {
-            let count = entry.stringCount
-            length = count + (count < 64 ? 1 : count < 16384 ? 2 : 5)
-        }
+        let limits = state.dispatcher.context.limits
+        let length = DumpPayload.valueBytes(
+            of: entry, version: limits.payloadVersion, compresses: limits.compressesPayloads)
         let address = String(state.dispatcher.context.keyspace.hash(arguments[2]), radix: 16)
         state.reply.simple(
             "Value at:0x\(address) refcount:1 encoding:\(entry.encoding.name) serializedlength:\(length) "

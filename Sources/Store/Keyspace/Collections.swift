@@ -66,26 +66,27 @@ extension Keyspace {
         to bytes: ByteSlice, deadline: DeadlineChange
     ) {
         let old = find(key, database)
-        let entry = packedEntry(
+        let entry = Self.packedEntry(
             key.bytes, kind: type.rawValue | encoding.rawValue << 4, bytes,
-            deadline: resolve(deadline, old))
+            deadline: resolve(deadline, old), epoch: epochs.current)
         put(entry, over: old, key, database)
     }
 
-    private func packedEntry(
-        _ key: ByteSlice, kind: UInt8, _ bytes: ByteSlice, deadline: Int64?
+    /// A new entry with the bytes of a packed value.
+    static func packedEntry(
+        _ key: ByteSlice, kind: UInt8, _ bytes: ByteSlice, deadline: Int64?, epoch: UInt32
     ) -> Entry {
         guard bytes.count > Self.packedInlineMax else {
             let entry = Entry.make(
                 key: key, kind: kind, deadline: deadline, word: nil, inlineCount: bytes.count,
-                epoch: epochs.current)
+                epoch: epoch)
             entry.fillInline(bytes)
             return entry
         }
-        let block = PackedBlock.make(payload: bytes, room: bytes.count, epoch: epochs.current)
+        let block = PackedBlock.make(payload: bytes, room: bytes.count, epoch: epoch)
         return Entry.make(
             key: key, kind: kind, deadline: deadline, word: block.address, inlineCount: 0,
-            epoch: epochs.current)
+            epoch: epoch)
     }
 
     /// Lets `body` change the packed value of `entry`, which is what `find` gives for the key. Type, encoding and
@@ -125,7 +126,8 @@ extension Keyspace {
             didEdit(entry, key, database)
             return
         }
-        let edited = packedEntry(key.bytes, kind: entry.kind, bytes, deadline: entry.deadline)
+        let edited = Self.packedEntry(
+            key.bytes, kind: entry.kind, bytes, deadline: entry.deadline, epoch: epochs.current)
         put(edited, over: entry, key, database)
     }
 

@@ -8,9 +8,13 @@ public struct FrozenView: ~Copyable, Sendable {
     private final class Box: Sendable {
         let table: Table.FrozenTable
         let deadlineCount: Int
-        init(_ table: consuming Table.FrozenTable, deadlineCount: Int) {
+        let fieldDeadlineCount: Int
+        init(
+            _ table: consuming Table.FrozenTable, deadlineCount: Int, fieldDeadlineCount: Int
+        ) {
             self.table = table
             self.deadlineCount = deadlineCount
+            self.fieldDeadlineCount = fieldDeadlineCount
         }
     }
 
@@ -20,9 +24,11 @@ public struct FrozenView: ~Copyable, Sendable {
     init(epoch: UInt32) { self.epoch = epoch }
 
     mutating func add(
-        _ database: Int, _ table: consuming Table.FrozenTable, deadlineCount: Int
+        _ database: Int, _ table: consuming Table.FrozenTable, deadlineCount: Int,
+        fieldDeadlineCount: Int
     ) {
-        tables[database] = Box(table, deadlineCount: deadlineCount)
+        tables[database] = Box(
+            table, deadlineCount: deadlineCount, fieldDeadlineCount: fieldDeadlineCount)
     }
 
     /// The databases that hold keys, in order.
@@ -32,6 +38,9 @@ public struct FrozenView: ~Copyable, Sendable {
 
     /// How many of a database's keys have a deadline.
     public func deadlineCount(_ database: Int) -> Int { tables[database]?.deadlineCount ?? 0 }
+
+    /// Whether there is a hash of which a field has a deadline.
+    public var hasFieldDeadlines: Bool { tables.values.contains { $0.fieldDeadlineCount > 0 } }
 
     /// Calls `body` with every entry of a database.
     public func forEach<E: Error>(_ database: Int, _ body: (Entry) throws(E) -> Void) throws(E) {

@@ -311,22 +311,29 @@ public struct Keyspace: ~Copyable {
             didChange(key.hash, database)
             return
         }
-        let newDeadline = resolve(deadline, old)
-        let entry: Entry
-        if value.count <= Self.inlineMax {
-            entry = Entry.make(
-                key: key.bytes, kind: kind, deadline: newDeadline, word: nil,
-                inlineCount: value.count, epoch: epochs.current)
-            entry.fillInline(value)
-        } else {
-            let blob = Blob.make(room: value.count, epoch: epochs.current)
-            blob.write(value, at: 0)
-            blob.count = value.count
-            entry = Entry.make(
-                key: key.bytes, kind: kind, deadline: newDeadline, word: blob.address,
-                inlineCount: 0, epoch: epochs.current)
-        }
+        let entry = Self.stringEntry(
+            key.bytes, kind: kind, value, deadline: resolve(deadline, old), epoch: epochs.current)
         put(entry, over: old, key, database)
+    }
+
+    /// A new entry with the bytes of a string.
+    @inline(__always)
+    static func stringEntry(
+        _ key: ByteSlice, kind: UInt8, _ value: ByteSlice, deadline: Int64?, epoch: UInt32
+    ) -> Entry {
+        guard value.count > Self.inlineMax else {
+            let entry = Entry.make(
+                key: key, kind: kind, deadline: deadline, word: nil, inlineCount: value.count,
+                epoch: epoch)
+            entry.fillInline(value)
+            return entry
+        }
+        let blob = Blob.make(room: value.count, epoch: epoch)
+        blob.write(value, at: 0)
+        blob.count = value.count
+        return Entry.make(
+            key: key, kind: kind, deadline: deadline, word: blob.address, inlineCount: 0,
+            epoch: epoch)
     }
 
     /// Values longer than this live in a blob of their own: an entry that must be copied stays small.
@@ -710,7 +717,8 @@ public struct Keyspace: ~Copyable {
         for index in 0..<databaseCount where unsafe base[index].table.count > 0 {
             view.add(
                 index, unsafe base[index].table.freeze(),
-                deadlineCount: unsafe base[index].deadlines.count)
+                deadlineCount: unsafe base[index].deadlines.count,
+                fieldDeadlineCount: unsafe base[index].fieldDeadlines.count)
         }
         return view
     }

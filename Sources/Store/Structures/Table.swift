@@ -413,6 +413,8 @@ public struct Table: ~Copyable {
         try unsafe Self.forEach(directory: directory, depth: depth, body)
     }
 
+    private static let prefetchDistance = 12
+
     private static func forEach<E: Error>(
         directory: UnsafePointer<UInt>, depth: Int, _ body: (Entry) throws(E) -> Void
     ) throws(E) {
@@ -423,6 +425,13 @@ public struct Table: ~Copyable {
                     bitPattern: directory[index] & ~frozenBit)
             else { return }
             for slot in 0..<slotsPerPage {
+                if slot + prefetchDistance < slotsPerPage {
+                    // Entries lie all over the memory: their first bytes, and what often holds the value.
+                    let ahead = UInt(
+                        unsafe Self.slot(page, slot + prefetchDistance) & addressMask)
+                    unsafe hf_prefetch(UnsafeRawPointer(bitPattern: ahead))
+                    unsafe hf_prefetch(UnsafeRawPointer(bitPattern: ahead &+ 64))
+                }
                 let value = unsafe Self.slot(page, slot)
                 if value != 0 { try body(entry(value)) }
             }

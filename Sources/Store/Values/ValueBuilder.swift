@@ -291,9 +291,11 @@ public struct ValueBuilder: ~Copyable {
 
     /// Takes a whole sorted set, whose scores are numbers; false if a member is there twice, which may also go
     /// unnoticed.
-    public mutating func sortedSet(_ pairs: PackedList) -> Bool {
+    ///
+    /// - Parameter isOrdered: the members come by score, and by name where scores are equal.
+    public mutating func sortedSet(_ pairs: PackedList, isOrdered: Bool) -> Bool {
         let members = pairs.count / 2
-        if members <= limits.sortedSetEntriesMax, Self.isOrdered(pairs) {
+        if members <= limits.sortedSetEntriesMax, isOrdered {
             state = .whole(.sortedSet, .listpack, pairs.bytes)
             return true
         }
@@ -313,28 +315,6 @@ public struct ValueBuilder: ~Copyable {
         case .integer(let value): Double(value)
         case .bytes(let text): DoubleText.parse(text) ?? 0
         }
-    }
-
-    /// Whether the members come by score, and by name where scores are equal.
-    private static func isOrdered(_ pairs: PackedList) -> Bool {
-        var last: (score: Double, offset: Int)?
-        var next = pairs.firstOffset
-        while let offset = next, let place = pairs.next(after: offset) {
-            let score = score(pairs[place])
-            if let last {
-                if score < last.score { return false }
-                if score == last.score,
-                    pairs[last.offset].withBytes({ before in
-                        pairs[offset].withBytes { before.compare($0) }
-                    }) >= 0
-                {
-                    return false
-                }
-            }
-            last = (score, offset)
-            next = pairs.next(after: place)
-        }
-        return true
     }
 
     // MARK: Streams
@@ -389,45 +369,78 @@ public struct ValueBuilder: ~Copyable {
 
     // MARK: Setting
 
-    fileprivate mutating func set(
-        _ key: HashedKey, _ database: Int, in keyspace: inout Keyspace, deadline: DeadlineChange
-    ) {
+    /// An entry that holds the value, which then isn't the builder's any more.
+    fileprivate mutating func makeEntry(_ key: ByteSlice, deadline: Int64?) -> Entry {
+        let made: Entry
         switch state {
         case .nothing: preconditionFailure("no value was built")
         case .string(let bytes):
-            keyspace.setString(key, database, to: bytes, deadline: deadline)
-        case .integer(let value):
-            keyspace.setInteger(key, database, to: value, deadline: deadline)
+            if bytes.count <= 20, let value = DecimalText.parse(bytes) {
+                made = integerEntry(key, value, deadline)
+            } else {
+                let encoding: Encoding = bytes.count <= 44 ? .embstr : .raw
+                made = Keyspace.stringEntry(
+                    key, kind: encoding.rawValue << 4, bytes, deadline: deadline,
+                    epoch: clock.current)
+            }
+        case .integer(let value): made = integerEntry(key, value, deadline)
         case .whole(let type, let encoding, let bytes):
-            keyspace.setPacked(key, database, type, encoding, to: bytes, deadline: deadline)
+            made = packedEntry(key, type, encoding, bytes, deadline)
         case .packed(.list, _)
         where limits.listNodes.isExceeded(
             bytes: packed.list.byteCount, elements: packed.list.count):
             let nodes = ListNodes.make(packed.list, epoch: clock.current)
-            keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
+            made = rootEntry(key, .list, .quicklist, nodes, deadline)
         case .packed(let type, let encoding):
-            keyspace.setPacked(
-                key, database, type, encoding, to: packed.payload(of: encoding),
-                deadline: deadline)
+            made = packedEntry(key, type, encoding, packed.payload(of: encoding), deadline)
         case .table(let type, let table):
-            keyspace.setRoot(key, database, type, .hashtable, to: table, deadline: deadline)
-        case .sortedSet(let root):
-            keyspace.setRoot(key, database, .sortedSet, .skiplist, to: root, deadline: deadline)
-        case .list(let nodes):
-            keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
-        case .stream(let stream):
-            keyspace.setRoot(key, database, .stream, .stream, to: stream, deadline: deadline)
+            made = rootEntry(key, type, .hashtable, table, deadline)
+        case .sortedSet(let root): made = rootEntry(key, .sortedSet, .skiplist, root, deadline)
+        case .stream(let stream): made = rootEntry(key, .stream, .stream, stream, deadline)
+        case .list(let nodes): made = rootEntry(key, .list, .quicklist, nodes, deadline)
         }
         state = .nothing
+        return made
+    }
+
+    private func integerEntry(_ key: ByteSlice, _ value: Int64, _ deadline: Int64?) -> Entry {
+        Entry.make(
+            key: key, kind: Encoding.int.rawValue << 4, deadline: deadline,
+            word: UInt64(bitPattern: value), inlineCount: 0, epoch: clock.current)
+    }
+
+    private func packedEntry(
+        _ key: ByteSlice, _ type: ValueType, _ encoding: Encoding, _ bytes: ByteSlice,
+        _ deadline: Int64?
+    ) -> Entry {
+        Keyspace.packedEntry(
+            key, kind: type.rawValue | encoding.rawValue << 4, bytes, deadline: deadline,
+            epoch: clock.current)
+    }
+
+    private func rootEntry(
+        _ key: ByteSlice, _ type: ValueType, _ encoding: Encoding, _ root: some CollectionRoot,
+        _ deadline: Int64?
+    ) -> Entry {
+        Entry.make(
+            key: key, kind: type.rawValue | encoding.rawValue << 4, deadline: deadline,
+            word: unsafe UInt64(UInt(bitPattern: root.raw)), inlineCount: 0, epoch: clock.current)
     }
 }
 
 extension Keyspace {
     /// Sets a key to the value that `builder` has made, which is complete and was begun in the current epoch.
+    ///
+    /// - Parameter replaces: a key that is there gets the value; else it stays as it is.
+    /// - Returns: false if it stays.
+    @discardableResult
     public mutating func setValue(
-        _ key: HashedKey, _ database: Int, from builder: inout ValueBuilder,
-        deadline: DeadlineChange
-    ) {
-        builder.set(key, database, in: &self, deadline: deadline)
+        _ key: HashedKey, _ database: Int, from builder: inout ValueBuilder, deadline: Int64?,
+        replaces: Bool = true
+    ) -> Bool {
+        let old = find(key, database)
+        if old != nil, !replaces { return false }
+        put(builder.makeEntry(key.bytes, deadline: deadline), over: old, key, database)
+        return true
     }
 }
