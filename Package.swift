@@ -145,7 +145,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Server", "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP",
+                "Server", "Engine", "Store", "Log", "Snapshot", "HoldfastBytes", "HoldfastRESP",
                 "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
@@ -168,7 +168,7 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: strict))
     for name in [
         "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
-        "canary",
+        "rdb", "restore", "canary",
     ] {
         package.targets.append(
             .executableTarget(

@@ -131,6 +131,24 @@ public struct ByteBuffer: ~Copyable {
         tail += bytes.count
     }
 
+    /// Moves the last `size` bytes, 32 at most, before position `offset` of the readable bytes.
+    public mutating func rotate(last size: Int, to offset: Int) {
+        precondition(
+            size >= 0 && size <= 32 && offset >= 0 && offset + size <= count,
+            "rotated bytes out of bounds")
+        guard size > 0, let held = unsafe base else { return }
+        var kept = InlineArray<32, UInt8>(repeating: 0)
+        let at = unsafe held + head + offset
+        var span = kept.mutableSpan
+        // SAFETY: all ranges lie inside the readable bytes, and `kept` holds `size` bytes.
+        unsafe span.withUnsafeMutableBytes { kept in
+            unsafe kept.baseAddress.unsafelyUnwrapped.copyMemory(
+                from: held + (tail - size), byteCount: size)
+            unsafe _ = memmove(at + size, at, count - size - offset)
+            unsafe at.copyMemory(from: kept.baseAddress.unsafelyUnwrapped, byteCount: size)
+        }
+    }
+
     /// Drops the first `n` readable bytes.
     @inlinable
     public mutating func consume(_ n: Int) {

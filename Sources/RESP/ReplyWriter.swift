@@ -154,10 +154,28 @@ public struct ReplyWriter: ~Copyable {
     public mutating func beginArray() -> Int { buffer.count }
 
     public mutating func endArray(_ mark: Int, count: Int) {
-        var text: [UInt8] = [UInt8(ascii: "*")]
-        text.append(contentsOf: String(count).utf8)
-        text.append(13)
-        text.append(10)
-        text.withSlice { buffer.insert($0, at: mark) }
+        insertHead(UInt8(ascii: "*"), count, at: mark)
+    }
+
+    /// As `endArray`, for `count` pairs.
+    public mutating func endMap(_ mark: Int, count: Int) {
+        if isRESP3 {
+            insertHead(UInt8(ascii: "%"), count, at: mark)
+        } else {
+            insertHead(UInt8(ascii: "*"), count * 2, at: mark)
+        }
+    }
+
+    /// As `endArray`, for a set.
+    public mutating func endSet(_ mark: Int, count: Int) {
+        insertHead(isRESP3 ? UInt8(ascii: "~") : UInt8(ascii: "*"), count, at: mark)
+    }
+
+    private mutating func insertHead(_ kind: UInt8, _ count: Int, at mark: Int) {
+        let start = buffer.count
+        head(kind, Int64(count))
+        let size = buffer.count - start
+        // Most replies are short, and moving them is cheap.
+        buffer.rotate(last: size, to: mark)
     }
 }

@@ -523,7 +523,7 @@ public enum ConfigurationTable {
             .lazyfreeLazyExpire, "lazyfree-lazy-expire", .flag(false), traits: [.idle],
             "Free expired values in the background."),
         Directive(
-            .lazyfreeLazyServerDel, "lazyfree-lazy-server-del", .flag(false), traits: [.idle],
+            .lazyfreeLazyServerDel, "lazyfree-lazy-server-del", .flag(false),
             "Free overwritten values in the background."),
         Directive(
             .lazyfreeLazyUserDel, "lazyfree-lazy-user-del", .flag(false), traits: [.idle],
@@ -569,11 +569,11 @@ public enum ConfigurationTable {
     private static let encodings: [Directive] = [
         Directive(
             .hashMaxListpackEntries, "hash-max-listpack-entries", alias: "hash-max-ziplist-entries",
-            .number(512, .plain, .range(0, longMax)), traits: [.idle],
+            .number(512, .plain, .range(0, longMax)),
             "Most fields of a hash kept packed."),
         Directive(
             .hashMaxListpackValue, "hash-max-listpack-value", alias: "hash-max-ziplist-value",
-            .number(64, .memory, .range(0, longMax)), traits: [.idle],
+            .number(64, .memory, .range(0, longMax)),
             "Longest field or value of a hash kept packed."),
         Directive(
             .listMaxListpackSize, "list-max-listpack-size", alias: "list-max-ziplist-size",
@@ -585,15 +585,14 @@ public enum ConfigurationTable {
             "Nodes at each end of a list left uncompressed; 0 compresses none."),
         Directive(
             .setMaxIntsetEntries, "set-max-intset-entries",
-            .number(512, .plain, .range(0, longMax)), traits: [.idle],
+            .number(512, .plain, .range(0, longMax)),
             "Most elements of a set of integers kept packed."),
         Directive(
             .setMaxListpackEntries, "set-max-listpack-entries",
-            .number(128, .plain, .range(0, longMax)), traits: [.idle],
+            .number(128, .plain, .range(0, longMax)),
             "Most elements of a set kept packed."),
         Directive(
             .setMaxListpackValue, "set-max-listpack-value", .number(64, .plain, .range(0, longMax)),
-            traits: [.idle],
             "Longest element of a set kept packed."),
         Directive(
             .zsetMaxListpackEntries, "zset-max-listpack-entries", alias: "zset-max-ziplist-entries",
@@ -609,11 +608,11 @@ public enum ConfigurationTable {
             "Most bytes of a sparse HyperLogLog."),
         Directive(
             .streamNodeMaxBytes, "stream-node-max-bytes",
-            .number(4096, .memory, .range(0, longMax)), traits: [.idle],
+            .number(4096, .memory, .range(0, longMax)),
             "Bytes per node of a stream; 0 for no limit."),
         Directive(
             .streamNodeMaxEntries, "stream-node-max-entries",
-            .number(100, .plain, .range(0, longMax)), traits: [.idle],
+            .number(100, .plain, .range(0, longMax)),
             "Entries per node of a stream; 0 for no limit."),
     ]
 

@@ -54,13 +54,8 @@ public enum HoldfastServer {
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
-        let table = CommandTable(families: [
-            StringCommands.table, BitmapCommands.table, HyperLogLogCommands.table,
-            KeyCommands.table, DumpCommands.table, DatabaseCommands.table,
-            SortedSetCommands.table, GeoCommands.table, ListCommands.table,
-            BlockingListCommands.table,
-            rows.specs, CommandsToCome.table,
-        ])
+        let table = CommandTable(
+            families: CommandFamilies.data + [rows.specs, CommandsToCome.table])
         return (table, rows.handlers)
     }
 

@@ -153,14 +153,14 @@ extension KeyEventKinds {
 extension EngineLimits {
     mutating func take(_ configuration: Configuration) {
         stringBytesMax = configuration.protoMaxBulkLen
-        sortedSet = SortedSetLimits(
-            packedMembersMax: configuration.number(.zsetMaxListpackEntries),
-            packedMemberBytesMax: configuration.number(.zsetMaxListpackValue))
         countsAccesses = configuration.choiceName(.maxmemoryPolicy).hasSuffix("lfu")
         lfuLogFactor = configuration.number(.lfuLogFactor)
         lfuDecayMinutes = configuration.number(.lfuDecayTime)
         expiresLazily = configuration.flag(.lazyfreeLazyExpire)
         deletesLazily = configuration.flag(.lazyfreeLazyUserDel)
+        stream = StreamLimits(
+            nodeBytes: configuration.number(.streamNodeMaxBytes),
+            nodeEntries: configuration.number(.streamNodeMaxEntries))
         replacesLazily = configuration.flag(.lazyfreeLazyServerDel)
         sanitizesPayloads = configuration.choiceName(.sanitizeDumpPayload) != "no"
         payloadVersion = Int(configuration.choiceName(.rdbVersion))

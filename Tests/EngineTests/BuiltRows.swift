@@ -4,6 +4,18 @@ import Engine
 /// as a whole.
 enum BuiltRows {
     static let table: [CommandSpec] = [
+        CommandSpec("bgrewriteaof", 1, [.admin, .noScript, .noAsyncLoading], .server, .session(0)),
+        CommandSpec("bgsave", -1, [.admin, .noScript, .noAsyncLoading], .server, .session(0)),
+        CommandSpec("save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .session(0)),
+        CommandSpec(
+            "dump", 2, [.readonly], .generic, keys: [.first(.ro, [.access])],
+            tips: [.nondeterministicOutput], .session(0)),
+        CommandSpec(
+            "restore", -4, [.write, .denyOOM], .generic, keys: [.first(.ow, [.update])],
+            acl: [.keyspace, .dangerous], .session(0)),
+        CommandSpec(
+            "restore-asking", -4, [.write, .denyOOM, .asking], .server,
+            keys: [.first(.ow, [.update])], acl: [.keyspace, .dangerous], .session(0)),
         CommandSpec(
             "bitcount", -2, [.readonly], .bitmap, keys: [.first(.ro, [.access])], .session(0)),
         CommandSpec(

@@ -9,7 +9,7 @@ extension DifferentialRun {
         seeds: ClosedRange<UInt64>, commandCount: Int,
         _ make: (inout CommandGenerator) -> [[UInt8]]
     ) throws {
-        let seeds = Self.seedsAskedFor ?? seeds
+        let seeds = DifferentialSeeds.seeds(seeds)
         for seed in seeds {
             var generator = CommandGenerator(seed: seed)
             let commands = (0..<commandCount).map { _ in make(&generator) }
@@ -18,7 +18,13 @@ extension DifferentialRun {
         print("\(replies) replies equal stock's, \(errors) of them errors, seeds \(seeds)")
     }
 
-    private static var seedsAskedFor: ClosedRange<UInt64>? {
+}
+
+enum DifferentialSeeds {
+    /// These seeds, or those that the environment variable `HOLDFAST_SEEDS` names.
+    static func seeds(_ usual: ClosedRange<UInt64>) -> ClosedRange<UInt64> { askedFor ?? usual }
+
+    private static var askedFor: ClosedRange<UInt64>? {
         let text = ProcessInfo.processInfo.environment["HOLDFAST_SEEDS"] ?? ""
         let numbers = text.split(separator: "-").compactMap { UInt64($0) }
         guard let first = numbers.first, let last = numbers.last, first <= last else { return nil }

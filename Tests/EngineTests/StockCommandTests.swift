@@ -54,6 +54,8 @@ struct StockCommandTests {
         "msetnx": "tips",
         "randomkey": "tips",
         "scan": "tips",
+        "zrank": "takes WITHSCORE",
+        "zrevrank": "takes WITHSCORE",
     ]
 
     // MARK: COMMAND DOCS
@@ -89,6 +91,8 @@ struct StockCommandTests {
         "quit": "deprecated",
         "setex": "deprecated",
         "setnx": "deprecated",
+        "zrank": "takes WITHSCORE",
+        "zrevrank": "takes WITHSCORE",
     ]
 
     @Test("every command that is built is documented, and its arguments name its keys")

@@ -101,7 +101,9 @@ struct StreamTests {
             let last = model.lastID
             let id: StreamID
             switch random.below(10) {
-            case 0: id = StreamID(last.milliseconds + UInt64(random.below(1000)) + 1, UInt64(random.below(3)))
+            case 0:
+                id = StreamID(
+                    last.milliseconds + UInt64(random.below(1000)) + 1, UInt64(random.below(3)))
             case 1..<4: id = StreamID(last.milliseconds + 1, 0)
             default: id = StreamID(last.milliseconds, last.sequence + 1 + UInt64(random.below(2)))
             }
@@ -265,7 +267,8 @@ struct StreamTests {
         "holds what a plain model holds, and a snapshot what it froze",
         arguments: [1, 2, 3, 4, 5, 6] as [UInt64],
         [
-            StreamLimits(nodeBytes: 0, nodeEntries: 2), StreamLimits(nodeBytes: 200, nodeEntries: 0),
+            StreamLimits(nodeBytes: 0, nodeEntries: 2),
+            StreamLimits(nodeBytes: 200, nodeEntries: 0),
             StreamLimits(), StreamLimits(nodeBytes: 0, nodeEntries: 0),
         ])
     func model(seed: UInt64, limits: StreamLimits) {
@@ -418,7 +421,9 @@ struct StreamTests {
             } == .repeatedGroup)
     }
 
-    @Test("every byte of a node's list changed, or cut off, is refused or leaves a list that can be read")
+    @Test(
+        "every byte of a node's list changed, or cut off, is refused or leaves a list that can be read"
+    )
     func damagedNodes() {
         let list = Self.vectors[1].list
         let id = StreamID(1, 1)
@@ -508,8 +513,10 @@ struct StreamTests {
             ("1-2", StreamID(1, 2)), ("1", StreamID(1, 7)), ("0-0", .zero),
             ("18446744073709551615-18446744073709551615", .max), ("18446744073709551616", nil),
             ("", nil), ("-", nil), ("+", nil), ("1-", nil), ("-1", nil), ("1-2-3", nil),
-            ("1-*", nil), (" 1-1", StreamID(1, 1)), ("01-1", StreamID(1, 1)), ("+1-1", StreamID(1, 1)),
-            ("1 -1", nil), ("1--1", nil), ("1--01", StreamID(1, .max)), ("a", nil), ("1-1\0x", StreamID(1, 1)),
+            ("1-*", nil), (" 1-1", StreamID(1, 1)), ("01-1", StreamID(1, 1)),
+            ("+1-1", StreamID(1, 1)),
+            ("1 -1", nil), ("1--1", nil), ("1--01", StreamID(1, .max)), ("a", nil),
+            ("1-1\0x", StreamID(1, 1)),
             ("9223372036854775808-1", StreamID(1 << 63, 1)),
         ] as [(String, StreamID?)])
     func texts(text: String, id: StreamID?) {

@@ -152,6 +152,11 @@ public final class EngineHarness {
         return records(since: start)
     }
 
+    /// The records logged since `start`, as words.
+    public func recordBytes(since start: Int) -> [[[UInt8]]] {
+        Self.words(Array(loggedBytes[start...]))
+    }
+
     private static func words(_ bytes: [UInt8]) -> [[[UInt8]]] {
         guard let replies = try? ReplyParser.all(bytes) else { return [] }
         return replies.map { $0.items?.compactMap(\.bytes) ?? [] }
@@ -220,7 +225,20 @@ public final class EngineHarness {
         return result
     }
 
+    /// The bytes of all nodes of a stream in the database in use.
+    public func streamNodes(_ name: String) -> [[UInt8]] {
+        var nodes: [[UInt8]] = []
+        dispatcher.context.keyspace.forEach(database) { entry in
+            guard entry.key.text == name, entry.type == .stream else { return }
+            entry.root(StreamValue.self).forEachNode { nodes.append($1.copyToArray()) }
+        }
+        return nodes
+    }
+
     /// What DEBUG DIGEST would show.
+    /// Walks all data and stops at the first thing that does not agree.
+    public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
+
     public var digest: String { dispatcher.context.keyspace.digest().hex }
 
     public func key(_ name: String) -> KeyState? { state(of: database)[Array(name.utf8)] }

@@ -52,6 +52,7 @@ missing_packages() {
         command -v redis-server >/dev/null || echo redis-server
         command -v redis-cli >/dev/null && command -v redis-check-aof >/dev/null || echo redis-tools
         command -v strace >/dev/null || echo strace
+        command -v lz4 >/dev/null || echo lz4
         [ -x /usr/bin/python3 ] || echo python3
         /usr/bin/python3 -c 'import redis' 2>/dev/null || echo python3-redis
     fi

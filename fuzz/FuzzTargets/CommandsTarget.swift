@@ -5,10 +5,7 @@ internal import TestSupport
 ///
 /// The input names commands of the table by their row and words by their number in a list, or spells them.
 enum CommandsTarget {
-    private static let families = [
-        StringCommands.table, BitmapCommands.table, KeyCommands.table, DatabaseCommands.table,
-        DumpCommands.table,
-    ]
+    private static let families = CommandFamilies.data
     private static let names = families.joined().map(\.name)
     private static let commandsMax = 100
 

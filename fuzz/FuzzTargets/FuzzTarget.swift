@@ -3,7 +3,7 @@
 /// The fuzzers call these functions, and so do the tests, with every file in `fuzz/corpus` and
 /// `fuzz/regressions`. A trap is a finding as well, of course.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case resp, segment, manifest, config, commands, listpack, intset, ziplist
+    case resp, segment, manifest, config, commands, listpack, intset, ziplist, rdb, restore
     /// Fails on purpose, to show that the machinery finds something.
     case canary
 
@@ -17,6 +17,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .listpack: try ListpackTarget.run(bytes)
         case .intset: try IntsetTarget.run(bytes)
         case .ziplist: try ZiplistTarget.run(bytes)
+        case .rdb: try RDBTarget.run(bytes)
+        case .restore: try RestoreTarget.run(bytes)
         case .canary: try CanaryTarget.run(bytes)
         }
     }

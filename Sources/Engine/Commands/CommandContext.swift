@@ -256,8 +256,6 @@ public struct CommandContext: ~Copyable {
 public struct EngineLimits: Sendable {
     /// `proto-max-bulk-len`: no string value grows beyond.
     public var stringBytesMax = 512 << 20
-    /// `zset-max-listpack-entries` and `zset-max-listpack-value`.
-    public var sortedSet = SortedSetLimits()
     /// `maxmemory-policy` names an LFU policy: accesses are counted instead of timed.
     public var countsAccesses = false
     public var lfuLogFactor = 10
@@ -268,6 +266,8 @@ public struct EngineLimits: Sendable {
     public var expiresLazily = false
     /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.
     public var deletesLazily = false
+    /// `stream-node-max-bytes` and `stream-node-max-entries`.
+    public var stream = StreamLimits()
     /// `lazyfree-lazy-server-del`, for what a value past its deadline leaves of the one it replaces.
     public var replacesLazily = false
     /// Up to where values are kept packed.

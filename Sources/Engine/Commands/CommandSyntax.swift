@@ -103,7 +103,7 @@ private struct SyntaxParser {
             argument.token = first
             return argument
         }
-        if take("!") { return CommandArgument(name: first, kind: .pureToken, token: word()) }
+        if take("!") { return CommandArgument(name: first, kind: .pureToken, token: token()) }
         if take(":") {
             if next == UInt8(ascii: "(") || next == UInt8(ascii: "[") { return group(first) }
             let type = word()
@@ -130,6 +130,13 @@ private struct SyntaxParser {
         return CommandArgument(
             name: name, kind: isChoice ? .oneOf : .block, isOptional: isOptional,
             arguments: arguments)
+    }
+
+    /// A token behind its name, which may be one of the marks itself.
+    private mutating func token() -> String {
+        let start = position
+        while let byte = next, !" |[]()@".utf8.contains(byte) { position += 1 }
+        return String(decoding: text[start..<position], as: UTF8.self)
     }
 
     /// A name, token, type or version: everything but the marks.

@@ -343,17 +343,22 @@ public enum KeyCommands {
         context.reply.buffer.append(names.slice)
     }
 
-    /// An unsigned number of 64 bits.
+    /// An unsigned number of 64 bits as C reads one: with a sign if it likes, up to a NUL, nothing for 0.
     static func scanCursor(_ word: ByteSlice) throws(CommandError) -> UInt64 {
+        var index = 0
+        let isNegative = word.count > 1 && word[0] == UInt8(ascii: "-")
+        if isNegative || (word.count > 1 && word[0] == UInt8(ascii: "+")) { index = 1 }
+        if index < word.count, index > 0, word[index] &- 48 > 9 { throw .invalidCursor }
         var cursor: UInt64 = 0
-        for index in 0..<word.count {
+        while index < word.count, word[index] != 0 {
             let digit = word[index] &- 48
             let (product, isOver) = cursor.multipliedReportingOverflow(by: 10)
             let (sum, isCarried) = product.addingReportingOverflow(UInt64(digit))
             if digit > 9 || isOver || isCarried { throw .invalidCursor }
             cursor = sum
+            index += 1
         }
-        return cursor
+        return isNegative ? 0 &- cursor : cursor
     }
 
     private struct ScanOptions {

@@ -607,14 +607,6 @@ extension ListValue {
 }
 
 extension ReplyWriter {
-    @inline(__always)
-    mutating func bulk(_ element: PackedElement) {
-        switch element {
-        case .integer(let value): bulk(decimal: value)
-        case .bytes(let bytes): bulk(bytes)
-        }
-    }
-
     /// As `bulk`, and gives the element's bytes where they stand in the reply: valid until the reply grows.
     mutating func bulkSlice(_ element: PackedElement) -> ByteSlice {
         let count = element.count

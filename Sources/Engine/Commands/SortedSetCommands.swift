@@ -100,7 +100,7 @@ public enum SortedSetCommands {
         let entry = try context.lookupSortedSetForWrite(key)
         context.keyspace.updateSortedSet(
             key, context.database, entry, &update, count: count, longest: longest,
-            context.limits.sortedSet
+            context.limits.encodings.sortedSet
         ) { (member($0), score($0)) }
         if update.isNaN { throw .text("ERR resulting score is not a number (NaN)") }
         if update.hasChanged {
@@ -233,8 +233,9 @@ public enum SortedSetCommands {
         if context.arguments.count > 3 { throw .syntax }
         var count: Int?
         if context.arguments.count == 3 {
-            let wanted = try context.integer(at: 2)
-            if wanted < 0 { throw .mustBePositive }
+            guard let wanted = DecimalText.parse(context.arguments[2]), wanted >= 0 else {
+                throw .mustBePositive
+            }
             count = Int(wanted)
         }
         let key = context.key(at: 1)

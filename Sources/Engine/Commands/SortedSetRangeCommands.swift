@@ -232,7 +232,7 @@ extension SortedSetCommands {
         let isThere = context.live(target, context.database) != nil
         if members.count > 0 || isThere {
             context.keyspace.setSortedSet(
-                target, context.database, to: members, context.limits.sortedSet)
+                target, context.database, to: members, context.limits.encodings.sortedSet)
         }
         if members.count > 0 {
             context.notify(.sortedSet, event, target)

@@ -193,7 +193,8 @@ public struct Dispatcher: ~Copyable {
 
     // MARK: Expiry and replay
 
-    /// Deletes keys whose deadline has passed, at most `limit`, each logged as a unit of its own.
+    /// Deletes keys and fields of hashes whose deadline has passed, at most `limit`; each key and each hash is
+    /// logged as a unit of its own.
     ///
     /// - Returns: how many were deleted; as many as `limit` means that there may be more.
     public mutating func expireDue(at now: Int64, limit: Int) -> Int {
@@ -206,6 +207,12 @@ public struct Dispatcher: ~Copyable {
                 context.expire(key, database)
                 endUnit()
                 deleted += 1
+            }
+            while deleted < limit, let entry = context.keyspace.firstFieldsDue(database, at: now) {
+                context.log.beginUnit()
+                let key = HashedKey(entry.key, hash: context.keyspace.hash(entry.key))
+                deleted += context.expireFields(key, database, entry, limit: limit - deleted)
+                endUnit()
             }
         }
         return deleted
@@ -233,7 +240,14 @@ public struct Dispatcher: ~Copyable {
         row: Int, _ arguments: Arguments, keyHash: UInt64, at now: Int64
     ) -> Replayed {
         guard row >= 0 else { return .notOnData }
-        let facts = rows.facts(row)
+        var row = row
+        var facts = rows.facts(row)
+        if _slowPath(facts.hasSubcommands), arguments.count > 1,
+            let subcommand = table.lookup(arguments[1], in: row)
+        {
+            row = subcommand
+            facts = rows.facts(row)
+        }
         guard facts.isData, facts.accepts(arguments.count) else { return .notOnData }
         context.isReplaying = true
         context.now = now

@@ -32,6 +32,11 @@ struct ReleaseStack {
         /// A node of a group's tree of pending items, and of a consumer's, which names items and doesn't own them.
         case pendingItems
         case pendingNames
+        /// The root of a large sorted set, a node of its tree, and the directory and a page of its table.
+        case sortedSet
+        case sortedSetNode
+        case sortedSetDirectory
+        case sortedSetPage
 
         /// What an entry's word names, by the value's encoding.
         init(of encoding: Encoding) {
@@ -41,8 +46,7 @@ struct ReleaseStack {
             case .hashtable: self = .memberTable
             case .quicklist: self = .list
             case .stream: self = .stream
-            case .skiplist:
-                preconditionFailure("no structure for encoding \(encoding)")
+            case .skiplist: self = .sortedSet
             }
         }
     }
@@ -116,6 +120,24 @@ struct ReleaseStack {
             case .stream, .streamNodes, .streamGroups, .streamConsumers, .streamGroup,
                 .pendingItems, .pendingNames:
                 unsafe StreamValue.dismantle(part.block, part.kind, &self, &epochs)
+            case .sortedSet:
+                let words = unsafe SortedSetRoot(part.block).dismantle(&epochs)
+                push(words.tree, .sortedSetNode)
+                push(words.table, .sortedSetDirectory)
+            case .sortedSetNode:
+                // The items belong to the table.
+                SortedSetRoot.Tree.dismantle(node: part.word, &epochs) { node in
+                    push(node, .sortedSetNode)
+                } each: { _, _ in
+                }
+            case .sortedSetDirectory:
+                SortedSetRoot.Members.dismantle(directory: part.word, &epochs) { page in
+                    push(page, .sortedSetPage)
+                }
+            case .sortedSetPage:
+                released += SortedSetRoot.Members.dismantle(page: part.word, &epochs) {
+                    item, epochs in item.release(&epochs)
+                }
             }
             released += 1
         }

@@ -49,8 +49,7 @@ extension Entry {
         case .hashtable: root(MemberTable.self).memoryBytes
         case .quicklist: root(ListNodes.self).memoryBytes
         case .stream: root(StreamValue.self).memoryBytes
-        case .skiplist:
-            preconditionFailure("no structure for encoding \(encoding)")
+        case .skiplist: root(SortedSetRoot.self).memoryBytes
         }
     }
 }
@@ -210,7 +209,8 @@ extension Keyspace {
         case .quicklist:
             return unsafe UInt64(UInt(bitPattern: entry.root(ListNodes.self).copy(&epochs).raw))
         case .skiplist:
-            preconditionFailure("no structure for encoding \(entry.encoding)")
+            let copy = entry.root(SortedSetRoot.self).copied(epoch: epochs.current, hasher)
+            return unsafe UInt64(UInt(bitPattern: copy.raw))
         }
     }
 }

@@ -56,8 +56,18 @@ public struct DataDigest: Equatable, Sendable {
         case .list: ListValue(entry).forEach { mix($0) }
         case .stream: mixEntries(of: entry.root(StreamValue.self))
         case .sortedSet: addMembers(SortedSetView(entry))
-        case .set, .hash:
-            preconditionFailure("no digest for values of type \(entry.type)")
+        case .set:
+            SetValue(entry).forEach { member in
+                member.withBytes { digest = digest ^ SHA1.hash($0) }
+            }
+        case .hash:
+            // Every field, expired or not: a deadline's time doesn't count.
+            HashValue(entry, at: Int64.min).forEach { field, value in
+                var pair = DataDigest()
+                field.withBytes { pair.mix(SHA1.hash($0)) }
+                value.withBytes { pair.mix(SHA1.hash($0)) }
+                digest = digest ^ SHA1.hash(pair.digest)
+            }
         }
         if entry.hasDeadline { digest = digest ^ SHA1.hash(ByteSlice("!!expire!!")) }
     }

@@ -147,14 +147,26 @@ public struct Keyspace: ~Copyable {
             unsafe databases[database].table.checkInvariants(hasher)
             unsafe databases[database].deadlines.checkInvariants()
             var expected: [DeadlineIndex.Pair] = []
+            var fields: [DeadlineIndex.Pair] = []
+            unsafe databases[database].fieldDeadlines.checkInvariants()
             unsafe databases[database].table.forEach { entry in
+                entry.fieldTable?.checkInvariants(hasher)
+                if let deadline = entry.fieldDeadlineMin {
+                    fields.append(.init(deadline: deadline, hash: hasher.hash(entry.key)))
+                }
                 if let deadline = entry.deadline {
                     expected.append(.init(deadline: deadline, hash: hasher.hash(entry.key)))
+                }
+                if entry.encoding == .skiplist {
+                    entry.root(SortedSetRoot.self).checkInvariants(epochs, hasher)
                 }
             }
             precondition(
                 unsafe expected.sorted() == databases[database].deadlines.pairs,
                 "the deadline index of database \(database) disagrees with its keys")
+            precondition(
+                unsafe fields.sorted() == databases[database].fieldDeadlines.pairs,
+                "the index of fields' deadlines of database \(database) disagrees with its keys")
         }
     }
 
@@ -175,6 +187,7 @@ public struct Keyspace: ~Copyable {
     /// Bytes of memory held by a database's index of deadlines.
     public func deadlineBytes(_ database: Int) -> Int {
         unsafe databases[database].deadlines.memoryBytes
+            + databases[database].fieldDeadlines.memoryBytes
     }
 
     public func pageCount(_ database: Int) -> Int { unsafe databases[database].table.pageCount }
@@ -218,15 +231,43 @@ public struct Keyspace: ~Copyable {
         guard let pair = unsafe databases[database].deadlines.first, pair.deadline <= now else {
             return nil
         }
-        let entry = unsafe databases[database].table.find(
-            pair.hash, deadline: pair.deadline, hasher: hasher)
+        let entry = unsafe databases[database].table.find(pair.hash, hasher: hasher) {
+            $0.deadline == pair.deadline
+        }
         precondition(entry != nil, "deadline index names a key that is not there")
         return entry
     }
 
-    /// The earliest deadline in the database.
+    /// Some key with a hash of which fields may have expired, the one due first.
+    public func firstFieldsDue(_ database: Int, at now: Int64) -> Entry? {
+        guard let pair = unsafe databases[database].fieldDeadlines.first, pair.deadline <= now
+        else { return nil }
+        let entry = unsafe databases[database].table.find(pair.hash, hasher: hasher) {
+            $0.fieldDeadlineMin == pair.deadline
+        }
+        precondition(entry != nil, "deadline index names a hash that is not there")
+        return entry
+    }
+
+    /// Keeps the index when the earliest deadline of a hash's fields has changed; `Int64.max` is none.
+    mutating func moveFieldDeadline(
+        _ hash: UInt64, _ database: Int, from before: Int64, to after: Int64
+    ) {
+        if before != Int64.max {
+            unsafe databases[database].fieldDeadlines.remove(deadline: before, hash: hash)
+        }
+        if after != Int64.max {
+            unsafe databases[database].fieldDeadlines.insert(deadline: after, hash: hash)
+        }
+    }
+
+    /// The earliest deadline in the database, of a key or of a field.
     public func nextDeadline(_ database: Int) -> Int64? {
-        unsafe databases[database].deadlines.first?.deadline
+        let keys = unsafe databases[database].deadlines.first?.deadline
+        guard let fields = unsafe databases[database].fieldDeadlines.first?.deadline else {
+            return keys
+        }
+        return keys.map { min($0, fields) } ?? fields
     }
 
     // MARK: Strings
@@ -437,6 +478,7 @@ public struct Keyspace: ~Copyable {
                     unsafe base[database].deadlines.insert(deadline: after, hash: key.hash)
                 }
             }
+            if !takesValue { exchangeFieldDeadline(old, entry, key.hash, database) }
             // The bytes of `key` may be those of `old`, so it goes only after its last use.
             unsafe base[database].table.replace(key.hash, old, with: entry, &epochs)
             didChange(key.hash, database)
@@ -450,9 +492,22 @@ public struct Keyspace: ~Copyable {
             if let deadline = entry.deadline {
                 unsafe base[database].deadlines.insert(deadline: deadline, hash: key.hash)
             }
+            exchangeFieldDeadline(nil, entry, key.hash, database)
             unsafe base[database].table.insert(key.hash, entry, &epochs, hasher)
             didChange(key.hash, database)
             if _slowPath(recordsNewKeys) { noteNew(key.bytes, database) }
+        }
+    }
+
+    /// Keeps the index of fields' deadlines when a key's value is exchanged for another.
+    @inline(__always)
+    private mutating func exchangeFieldDeadline(
+        _ old: Entry?, _ new: Entry?, _ hash: UInt64, _ database: Int
+    ) {
+        let before = old?.fieldDeadlineMin
+        let after = new?.fieldDeadlineMin
+        if _slowPath(before != after) {
+            moveFieldDeadline(hash, database, from: before ?? Int64.max, to: after ?? Int64.max)
         }
     }
 
@@ -494,6 +549,7 @@ public struct Keyspace: ~Copyable {
         if let deadline = entry.deadline {
             unsafe base[database].deadlines.remove(deadline: deadline, hash: key.hash)
         }
+        exchangeFieldDeadline(entry, nil, key.hash, database)
         didChange(key.hash, database)
         return entry
     }
@@ -679,7 +735,7 @@ private final class DetachedDatabase {
                 let step = database.table.freePage(at: page, values: &values)
                 nextPage = step.next
                 freed += step.freed
-            } else if database.deadlines.freeSome(16) {
+            } else if database.deadlines.freeSome(16) || database.fieldDeadlines.freeSome(16) {
                 freed += 16
             } else {
                 return (freed, true)

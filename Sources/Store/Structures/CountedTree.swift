@@ -132,6 +132,48 @@ public struct CountedTree<Element: TreeElement> {
     /// As `lowerBound`, but between two leaves it stays behind the last element of the first.
     @inline(__always)
     private func partition(hint: UInt64, _ isBefore: (Element) -> Bool) -> Cursor {
+        var cursor = descended(hint: hint, isBefore)
+        guard cursor.leafWord != 0 else { return cursor }
+        let leaf = cursor.leaf
+        var low = 0
+        var high = leaf.count
+        while low < high {
+            let middle = (low &+ high) &>> 1
+            // One of these two is next; what they name is on its way while this one is compared.
+            leaf.element((low &+ middle) &>> 1).prefetch()
+            leaf.element(min((middle &+ 1 &+ high) &>> 1, high &- 1)).prefetch()
+            if isBefore(leaf.element(middle)) { low = middle &+ 1 } else { high = middle }
+        }
+        cursor.slot = low
+        return cursor
+    }
+
+    /// The place of an element that is known to be in the tree.
+    ///
+    /// - Parameters:
+    ///   - hint: the element's.
+    ///   - isBefore: whether another comes before it. It is asked by inner nodes only: within a leaf the element
+    ///     is told by its word.
+    @inline(__always)
+    public func find(
+        _ element: Element, hint: UInt64, _ isBefore: (Element) -> Bool
+    ) -> Cursor {
+        var cursor = descended(hint: hint, isBefore)
+        precondition(cursor.leafWord != 0, "an element of an empty tree")
+        let leaf = cursor.leaf
+        let count = leaf.count
+        while cursor.slot < count, leaf.element(cursor.slot).word != element.word {
+            cursor.slot &+= 1
+        }
+        // The first element of a leaf is looked for in the leaf before.
+        if cursor.slot == count { cursor.settle() }
+        precondition(cursor.element.word == element.word, "the element is not in its place")
+        return cursor
+    }
+
+    /// At the beginning of the leaf in which `isBefore` may turn false.
+    @inline(__always)
+    private func descended(hint: UInt64, _ isBefore: (Element) -> Bool) -> Cursor {
         var cursor = Cursor()
         guard word != 0 else { return cursor }
         descend(&cursor) { node in
@@ -149,14 +191,6 @@ public struct CountedTree<Element: TreeElement> {
             }
             return low &- 1
         }
-        let leaf = cursor.leaf
-        var low = 0
-        var high = leaf.count
-        while low < high {
-            let middle = (low &+ high) &>> 1
-            if isBefore(leaf.element(middle)) { low = middle &+ 1 } else { high = middle }
-        }
-        cursor.slot = low
         return cursor
     }
 

@@ -28,6 +28,13 @@ public struct MemberRecord {
         self.hasValues = hasValues
     }
 
+    /// What tells the record from all others of its table.
+    public struct Place: Hashable {
+        fileprivate let address: UInt
+    }
+
+    public var place: Place { Place(address: UInt(bitPattern: unsafe raw)) }
+
     // SAFETY of all loads and stores: a record is as long as `bytes`, which made its room, says; an
     // outside code is followed by the address of a live block.
 

@@ -175,8 +175,8 @@ public struct Table: ~Copyable {
         }
     }
 
-    /// The entry with this hash and deadline, if any: how the deadline index finds what is due.
-    func find(_ hash: UInt64, deadline: Int64, hasher: ByteHash) -> Entry? {
+    /// The entry with this hash that `accepts`, if any: how the deadline index finds what is due.
+    func find(_ hash: UInt64, hasher: ByteHash, where accepts: (Entry) -> Bool) -> Entry? {
         guard let page = unsafe page(index(of: hash)) else { return nil }
         let tag = Self.tag(hash)
         var slot = Self.home(tag)
@@ -185,7 +185,7 @@ public struct Table: ~Copyable {
             if value == 0 { return nil }
             if value >> 48 == tag {
                 let entry = Self.entry(value)
-                if entry.deadline == deadline, hasher.hash(entry.key) == hash { return entry }
+                if accepts(entry), hasher.hash(entry.key) == hash { return entry }
             }
             slot += 1
             if slot == Self.slotsPerPage { slot = 0 }

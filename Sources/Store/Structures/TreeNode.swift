@@ -13,6 +13,9 @@ public protocol TreeElement {
     /// is ordered by position alone needs none.
     var hint: UInt64 { get }
 
+    /// Asks the memory system for what comparing this element will look at.
+    func prefetch()
+
     /// How many elements a leaf holds, and how many children an inner node; smaller in tests.
     static var leafCapacity: Int { get }
     static var innerCapacity: Int { get }
@@ -20,6 +23,7 @@ public protocol TreeElement {
 
 extension TreeElement {
     public var hint: UInt64 { 0 }
+    @inline(__always) public func prefetch() {}
     public static var leafCapacity: Int { isWeighted ? 31 : 62 }
     public static var innerCapacity: Int { 63 }
 }

@@ -216,7 +216,8 @@ public struct ConsumerGroup {
         let owner = old.ownerWord
         var item = old
         if old.epoch <= epochs.frozen {
-            item = PendingItem.make(id, time: time, count: count, owner: owner, epoch: epochs.current)
+            item = PendingItem.make(
+                id, time: time, count: count, owner: owner, epoch: epochs.current)
             tree.replace(at: &cursor, with: PendingElement(item), &epochs)
             pending = tree
         }

@@ -28,4 +28,17 @@ public struct EncodingLimits: Sendable {
     }
 
     public init() {}
+
+    /// The limits of sorted sets.
+    @inline(__always)
+    public var sortedSet: SortedSetLimits {
+        get {
+            SortedSetLimits(
+                packedMembersMax: sortedSetEntriesMax, packedMemberBytesMax: sortedSetBytesMax)
+        }
+        set {
+            sortedSetEntriesMax = newValue.packedMembersMax
+            sortedSetBytesMax = newValue.packedMemberBytesMax
+        }
+    }
 }

@@ -43,23 +43,19 @@ public enum Geohash {
         /// The cell that lies so many columns east and rows north, around the map's edges.
         func moved(east: Int, north: Int) -> Cell {
             var cell = self
-            let odd = 0xAAAA_AAAA_AAAA_AAAA as UInt64 >> UInt64(64 - step * 2)
-            let even = 0x5555_5555_5555_5555 as UInt64 >> UInt64(64 - step * 2)
-            if east != 0 { cell.bits = Self.step(bits, mask: odd, others: even, forth: east > 0) }
-            if north != 0 {
-                cell.bits = Self.step(cell.bits, mask: even, others: odd, forth: north > 0)
-            }
+            if east != 0 { cell.bits = stepped(cell.bits, 0xAAAA_AAAA_AAAA_AAAA, east > 0) }
+            if north != 0 { cell.bits = stepped(cell.bits, 0x5555_5555_5555_5555, north > 0) }
             return cell
         }
 
-        /// Adds or takes one from the number that the bits of `mask` make: with the bits between set, or clear,
-        /// carries go through.
-        private static func step(
-            _ bits: UInt64, mask: UInt64, others: UInt64, forth: Bool
-        ) -> UInt64 {
+        /// Adds or takes one from the number that every second bit makes: with the bits between set, or clear,
+        /// carries go through. The edges of the ranges themselves have one bit too many, which stays in the
+        /// number that isn't moved.
+        private func stepped(_ bits: UInt64, _ mask: UInt64, _ isForth: Bool) -> UInt64 {
+            let between = ~mask >> UInt64(64 - step * 2)
             let moving = bits & mask
-            let moved = forth ? moving &+ (others &+ 1) : (moving | others) &- (others &+ 1)
-            return (moved & mask) | (bits & others)
+            let moved = isForth ? moving &+ (between &+ 1) : (moving | between) &- (between &+ 1)
+            return (moved & (mask >> UInt64(64 - step * 2))) | (bits & ~mask)
         }
     }
 

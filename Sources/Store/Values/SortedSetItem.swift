@@ -1,8 +1,9 @@
+internal import CLinux
 internal import Glibc
 public import HoldfastBytes
 
-/// A member of a large sorted set with its score: a handle on one block, which never changes. A new score makes
-/// a new item.
+/// A member of a large sorted set with its score: a handle on one block. Of an item that a snapshot sees nothing
+/// changes: a new score makes a new item.
 ///
 ///     0    score          f64
 ///     8    birth epoch    u24, the greatest number once there have been more epochs
@@ -29,6 +30,12 @@ public struct SortedSetItem: TreeElement, TableItem {
 
     @inline(__always) public var score: Double { unsafe raw.load(as: Double.self) }
 
+    /// For an item born after the newest snapshot only, and not while it stands in a tree.
+    @inline(__always)
+    func setScore(_ score: Double) { unsafe raw.storeBytes(of: score, as: Double.self) }
+
+    @inline(__always) var epoch: UInt32 { epochAndLength & 0xFF_FFFF }
+
     @inline(__always)
     private var epochAndLength: UInt32 { unsafe raw.load(fromByteOffset: 8, as: UInt32.self) }
 
@@ -48,6 +55,8 @@ public struct SortedSetItem: TreeElement, TableItem {
     }
 
     @inline(__always) public var hint: UInt64 { Self.hint(score) }
+
+    @inline(__always) public func prefetch() { unsafe hf_prefetch(raw) }
 
     /// Whether the item comes before a member with this score: lesser scores first, then lesser bytes.
     @inline(__always)
@@ -83,6 +92,6 @@ public struct SortedSetItem: TreeElement, TableItem {
 
     @inline(__always)
     func release(_ epochs: inout EpochClock) {
-        unsafe epochs.release(raw, bornIn: epochAndLength & 0xFF_FFFF)
+        unsafe epochs.release(raw, bornIn: epoch)
     }
 }

@@ -69,7 +69,7 @@ public struct SortedSetRoot: CollectionRoot {
     func cursor(at item: SortedSetItem) -> TreeCursor<SortedSetItem> {
         let score = item.score
         let member = item.key
-        return tree.lowerBound(hint: item.hint) { $0.isBefore(score, member) }
+        return tree.find(item, hint: item.hint) { $0.isBefore(score, member) }
     }
 
     /// How many members come before an item of this set.
@@ -145,29 +145,32 @@ public struct SortedSetRoot: CollectionRoot {
     ) {
         prepare(&epochs)
         let member = item.key
-        let changed = SortedSetItem.make(member, score, epoch: epochs.current)
+        let isPrivate = item.epoch > epochs.frozen
+        let changed =
+            isPrivate ? item : SortedSetItem.make(member, score, epoch: epochs.current)
         var cursor = cursor(at: item)
         var tree = tree
-        if Self.keepsPlace(cursor, changed) {
+        if Self.keepsPlace(cursor, score, member) {
+            if isPrivate { item.setScore(score) }
             tree.replace(at: &cursor, with: changed, &epochs)
         } else {
             tree.remove(at: &cursor, &epochs)
+            if isPrivate { item.setScore(score) }
             tree.insert(changed, hint: changed.hint, &epochs) { $0.isBefore(score, member) }
         }
         self.tree = tree
+        if isPrivate { return }
         var members = members
         members.replace(hash, item, with: changed, &epochs)
         self.members = members
         item.release(&epochs)
     }
 
-    /// Whether an item could stand where the cursor is without disorder.
+    /// Whether the item at the cursor could have this score without disorder.
     @inline(__always)
     private static func keepsPlace(
-        _ cursor: TreeCursor<SortedSetItem>, _ item: SortedSetItem
+        _ cursor: TreeCursor<SortedSetItem>, _ score: Double, _ member: ByteSlice
     ) -> Bool {
-        let score = item.score
-        let member = item.key
         var other = cursor
         if other.previous(), !other.element.isBefore(score, member) { return false }
         other = cursor
@@ -218,10 +221,11 @@ public struct SortedSetRoot: CollectionRoot {
     // MARK: The whole
 
     /// A set with the same members that shares nothing with this one.
-    func copied(_ epochs: inout EpochClock, _ hasher: ByteHash) -> SortedSetRoot {
-        var copy = Self.make(epoch: epochs.current)
+    func copied(epoch: UInt32, _ hasher: ByteHash) -> SortedSetRoot {
+        var clock = EpochClock(building: epoch)
+        var copy = Self.make(epoch: epoch)
         tree.forEach { item, _ in
-            copy.append(hasher.hash(item.key), item.key, item.score, &epochs, hasher)
+            copy.append(hasher.hash(item.key), item.key, item.score, &clock, hasher)
         }
         return copy
     }

@@ -93,7 +93,12 @@ public enum SortedSetView {
             return list.ranks(range, skipped: skipped, reversed: reversed)
         case .large(let root):
             let tree = root.tree
-            let hint = tree.first().element.hint
+            let first = tree.first().element
+            // The ends tell whether anything can fit.
+            guard range.reaches(first.key), !range.isBelow(tree.last().element.key) else {
+                return 0..<0
+            }
+            let hint = first.hint
             let lower = tree.lowerBound(hint: hint) { range.isBelow($0.key) }.position
             let upper = tree.lowerBound(hint: hint) { range.reaches($0.key) }.position
             guard upper - lower > skipped else { return lower..<lower }

@@ -4,7 +4,6 @@ public import HoldfastBytes
 public enum StreamFault: Error, Equatable, Sendable {
     /// No list of entries: damaged, or its counts or order wrong.
     case damagedNode
-    case emptyNode
     case repeatedNode
     /// More or fewer entries than the stream is said to have.
     case wrongCount
@@ -53,7 +52,6 @@ public struct StreamBuilder: ~Copyable {
         guard let live = StreamNode.liveEntries(in: list, master: master) else {
             throw .damagedNode
         }
-        guard live > 0 else { throw .emptyNode }
         var tree = stream.nodes
         var cursor = tree.end()
         let isBehind = !cursor.previous() || cursor.element.node.masterID < master

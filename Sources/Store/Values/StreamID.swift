@@ -102,7 +102,8 @@ public struct StreamID: Comparable, Hashable, Sendable {
         var index = 0
         while index < text.count, text[index] == 32 || (9...13).contains(text[index]) { index += 1 }
         var isNegative = false
-        if index < text.count, text[index] == UInt8(ascii: "+") || text[index] == UInt8(ascii: "-") {
+        if index < text.count, text[index] == UInt8(ascii: "+") || text[index] == UInt8(ascii: "-")
+        {
             isNegative = text[index] == UInt8(ascii: "-")
             index += 1
         }

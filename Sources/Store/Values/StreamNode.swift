@@ -15,8 +15,8 @@ internal import HoldfastBytes
 ///     entry:   flags | ms - master's | seq - master's | [n | field 1 | value 1 … ]    or   [value 1 … n]
 ///              | number of the elements before this one in the entry
 ///
-/// An entry with the master's field names keeps only its values (flag 2). A deleted entry stays (flag 1). A node has
-/// at least one live entry, or it is dropped.
+/// An entry with the master's field names keeps only its values (flag 2). A deleted entry stays (flag 1). A node whose
+/// last live entry is deleted on demand is dropped; trimming may leave one without any.
 @safe
 struct StreamNode {
     private(set) var raw: UnsafeMutableRawPointer
@@ -228,7 +228,9 @@ struct StreamNode {
             ElementForm(Int64(bitPattern: id.milliseconds &- masterID.milliseconds)), &target)
         unsafe Self.put(ElementForm(Int64(bitPattern: id.sequence &- masterID.sequence)), &target)
         if isSame {
-            for index in 0..<fieldCount { unsafe Self.put(ElementForm(word(2 &* index &+ 1)), &target) }
+            for index in 0..<fieldCount {
+                unsafe Self.put(ElementForm(word(2 &* index &+ 1)), &target)
+            }
         } else {
             unsafe Self.put(ElementForm(Int64(fieldCount)), &target)
             for index in 0..<2 &* fieldCount { unsafe Self.put(ElementForm(word(index)), &target) }
@@ -334,5 +336,11 @@ public struct StreamLimits: Sendable {
         let bytes = nodeBytes > 0 ? nodeBytes : StreamNode.listBytesMax
         self.nodeBytes = min(bytes, StreamNode.listBytesMax)
         self.nodeEntries = max(nodeEntries, 0)
+    }
+
+    /// How many entries an approximate trim deletes at most if nobody says otherwise: a hundred nodes.
+    public var defaultTrimLimit: Int {
+        guard nodeEntries > 0 else { return 10_000 }
+        return nodeEntries >= 10_000 ? 1_000_000 : nodeEntries * 100
     }
 }

@@ -178,7 +178,6 @@ extension StreamValue {
             let node = element.node
             let found = StreamNode.liveEntries(in: node.list.bytes, master: node.masterID)
             precondition(found != nil, "a damaged node")
-            precondition(found ?? 0 > 0, "a node without entries")
             precondition(node.list.byteCount <= node.room, "a node without room for its list")
             live += found ?? 0
             node.forEachEntry { entry in

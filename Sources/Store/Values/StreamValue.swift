@@ -259,6 +259,12 @@ public struct StreamValue: CollectionRoot {
         return id
     }
 
+    /// The first entry's ID, a deleted one's too if its node is still there; the greatest ID if there is none.
+    public var edgeID: StreamID {
+        let first = nodes.first()
+        return first.isAtEnd ? .max : first.element.node.masterID
+    }
+
     private var firstLiveID: StreamID? {
         var id: StreamID?
         forEach(limit: 1) {
@@ -368,7 +374,7 @@ public struct StreamValue: CollectionRoot {
     private func isBeyond(_ trim: Trim) -> Bool {
         switch trim {
         case .count(let kept): count > kept
-        case .from(let id): count > 0 && firstID < id
+        case .from(let id): edgeID < id
         }
     }
 
@@ -376,10 +382,11 @@ public struct StreamValue: CollectionRoot {
         switch trim {
         case .count(let kept): return count - live >= kept
         case .from(let id):
+            // A deleted entry at the end keeps the node where it is, as in Redis.
             var last = StreamID.zero
             _ = node.forEachEntryBackwards { entry in
                 last = entry.id
-                return entry.isDeleted
+                return false
             }
             return last < id
         }
@@ -423,22 +430,22 @@ public struct StreamValue: CollectionRoot {
         if id == lastID { return added }
         if id > lastID { return nil }
         guard maxDeletedID.isZero || maxDeletedID < firstID else { return nil }
-        if id < firstID { return added - Int64(count) }
-        if id == firstID { return added - Int64(count) + 1 }
+        if id < firstID { return added &- Int64(count) }
+        if id == firstID { return added &- Int64(count) &+ 1 }
         return nil
     }
 
-    /// Whether an entry was deleted on demand at or after this ID.
+    /// Whether an entry was deleted on demand at or after this ID, among those there are.
     public func hasDeleted(from id: StreamID) -> Bool {
-        count > 0 && !maxDeletedID.isZero && id <= maxDeletedID
+        count > 0 && !maxDeletedID.isZero && firstID <= maxDeletedID && id <= maxDeletedID
     }
 
     /// How many entries the group has still to read; nil if that can't be told.
     public func lag(of group: ConsumerGroup) -> Int64? {
         let added = Int64(truncatingIfNeeded: addedCount)
         guard added != 0 else { return 0 }
-        if let read = group.entriesRead, !hasDeleted(from: group.lastID) { return added - read }
-        return addedCount(upTo: group.lastID).map { added - $0 }
+        if let read = group.entriesRead, !hasDeleted(from: group.lastID) { return added &- read }
+        return addedCount(upTo: group.lastID).map { added &- $0 }
     }
 }
 
