@@ -33,6 +33,7 @@ let package = Package(
     targets: [
         // 1 ground: C shims and bound libraries
         .target(name: "CLinux", path: "Sources/C/CLinux"),
+        .systemLibrary(name: "CCrypto", path: "Sources/C/CCrypto", pkgConfig: "libcrypto"),
         .systemLibrary(name: "CISAL", path: "Sources/C/CISAL", pkgConfig: "libisal"),
         .systemLibrary(name: "CJemalloc", path: "Sources/C/CJemalloc", pkgConfig: "jemalloc"),
         .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4"),
@@ -46,7 +47,8 @@ let package = Package(
             name: "HoldfastRESP", dependencies: ["HoldfastBytes"], path: "Sources/RESP",
             swiftSettings: serverSide),
         .target(
-            name: "HoldfastPlatform", dependencies: ["HoldfastBytes", "CLinux", "CISAL"],
+            name: "HoldfastPlatform",
+            dependencies: ["HoldfastBytes", "CLinux", "CISAL", "CCrypto"],
             path: "Sources/Platform", swiftSettings: serverSide),
         .target(
             name: "Store", dependencies: ["HoldfastBytes", "CLinux"], path: "Sources/Store",

@@ -158,6 +158,13 @@ extension DoubleText {
         // SAFETY: the shim reads `count` bytes and writes one double.
         return unsafe hf_parse_bound(bytes.pointer, bytes.count, &value) == 1 ? value : nil
     }
+
+    /// As `parseBound`, but nothing that overflows or underflows: what SORT sorts by.
+    public static func parseWeight(_ bytes: ByteSlice) -> Double? {
+        var value = 0.0
+        // SAFETY: the shim reads `count` bytes and writes one double.
+        return unsafe hf_parse_weight(bytes.pointer, bytes.count, &value) == 1 ? value : nil
+    }
 }
 
 extension ByteBuffer {

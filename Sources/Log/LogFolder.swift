@@ -43,8 +43,12 @@ public struct LogFolder: Equatable, Sendable {
 
     /// Whether `name` is that of a base of this log.
     public func isBase(_ name: String) -> Bool {
-        name == importedBaseName || number(in: name, suffix: ".base.rdb") != nil
-            || number(in: name, suffix: ".base.aof") != nil
+        name == importedBaseName || baseNumber(of: name) != nil
+    }
+
+    /// The number in the name of a base, or nil for any other name.
+    public func baseNumber(of name: String) -> UInt64? {
+        number(in: name, suffix: ".base.rdb") ?? number(in: name, suffix: ".base.aof")
     }
 
     private func number(in name: String, suffix: String) -> UInt64? {

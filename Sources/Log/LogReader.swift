@@ -88,17 +88,23 @@ public struct RecoveredLog: Sendable {
     /// The log holds nothing, and an RDB file from elsewhere was loaded instead: its data must become a base
     /// before anything else is logged.
     public var hasImportedDump = false
+    /// Files of an older log in the folder that this one takes the place of: removed once its manifest is in force.
+    public var replacedFiles: [String] = []
+    /// The highest number that a base in the folder has.
+    var baseSequenceMax: UInt64 = 0
     /// Held until closed; nil after an inspection.
     public var lock: (any File)?
 
     /// The number that a new base gets, and its name in the folder.
     public var nextBaseSequence: UInt64 {
-        (manifest.lines.filter { $0.type != .incremental }.map(\.sequence).max() ?? 0) + 1
+        let listed = manifest.lines.filter { $0.type != .incremental }.map(\.sequence).max() ?? 0
+        return max(listed, baseSequenceMax) + 1
     }
 
     /// Unless a manifest is in force it is a name that means nothing to a start that finds it unlisted.
     public func nextBaseName(in folder: LogFolder) -> String {
-        isFresh ? folder.importedBaseName : folder.baseName(nextBaseSequence)
+        isFresh && !replacedFiles.contains(folder.importedBaseName)
+            ? folder.importedBaseName : folder.baseName(nextBaseSequence)
     }
 
     /// Lets the log begin with `base`, whose file is durable. For a log that holds nothing.
@@ -180,6 +186,20 @@ public enum LogReader {
         }
     }
 
+    /// A log that begins at `lsn` in a new history, in a folder that may hold another: for a server that has
+    /// data and had no log. Takes the lock and reads names only; nothing is changed until a writer is opened.
+    public static func beginAnew(
+        _ settings: RecoverySettings, at lsn: LSN, on fileSystem: any FileSystem
+    ) throws(LogReadError) -> RecoveredLog {
+        var recovery = Recovery(settings, fileSystem, isInspection: false)
+        do throws(LogReadError) {
+            return try recovery.beginAnew(at: lsn)
+        } catch {
+            recovery.lock?.close()
+            throw error
+        }
+    }
+
     /// The same reading and the same verdict, changing nothing and taking no lock.
     public static func inspect(
         _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply = { _ in },
@@ -242,6 +262,29 @@ private struct Recovery {
             if !hasFolder && !isInspection { try makeFolder() }
             try settle()
         }
+        log.lock = lock
+        return log
+    }
+
+    mutating func beginAnew(at lsn: LSN) throws(LogReadError) -> RecoveredLog {
+        if try onDisk(try disk.kind(of: folder.path) != nil) {
+            try takeLock()
+        } else {
+            try makeFolder()
+        }
+        for name in try onDisk(try disk.list(folder.path)) {
+            let number = folder.segment(of: name)
+            guard number != nil || folder.isHealingSegment(name) || folder.isBase(name) else {
+                continue
+            }
+            log.replacedFiles.append(name)
+            if let number { log.nextSegment = max(log.nextSegment, number + 1) }
+            if let number = folder.baseNumber(of: name) {
+                log.baseSequenceMax = max(log.baseSequenceMax, number)
+            }
+        }
+        log.isFresh = true
+        log.end = lsn
         log.lock = lock
         return log
     }

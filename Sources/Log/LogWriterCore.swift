@@ -93,6 +93,8 @@ final class LogWriterCore {
     /// A sync that takes longer than this makes the command thread stop writing by itself: writes beside
     /// it were seen to block for hundreds of milliseconds, and readers with them.
     private static let stuckNanoseconds: UInt64 = 10_000_000
+    /// A sync that takes longer than this counts as delayed, after as long as Redis lets writes wait for one.
+    private static let delayedNanoseconds: UInt64 = 2_000_000_000
     private static let slowWriteNanoseconds: UInt64 = 5_000_000
     /// One write job takes at most so many bytes, so that a roll comes near its size.
     private static let writeBytesMax = 8 << 20
@@ -421,6 +423,7 @@ final class LogWriterCore {
         syncing = nil
         wasSlowBesideSync = false
         figures.syncMicroseconds.record((job.finishedAt &- job.startedAt) / 1_000)
+        if job.finishedAt &- job.startedAt > Self.delayedNanoseconds { figures.delayedSyncs += 1 }
         if let error = job.error {
             fail(error, mayRetryInPlace: false)
             return
@@ -748,8 +751,6 @@ final class LogWriterCore {
         report.figures = figures
         return report
     }
-
-    func countDelayedSync() { figures.delayedSyncs += 1 }
 
     // MARK: Invariants
 

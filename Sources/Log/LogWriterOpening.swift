@@ -85,6 +85,8 @@ struct LogWriterStart {
         try findSuperseded(world, before: sealed.first?.firstLSN ?? log.end)
         manifest.addSegment(opening)
         try manifest.swap(into: folder, on: world.fileSystem)
+        let listed = Set(manifest.lines.map(\.name))
+        world.remove(log.replacedFiles.filter { !listed.contains($0) })
         Self.removeUnlistedHealing(manifest, world)
     }
 

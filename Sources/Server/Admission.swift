@@ -17,7 +17,7 @@ extension ServerState {
     /// Decides about a command, in Redis's order of checks, which clients and test suites rely on.
     ///
     /// - Parameter named: the row of the command's name, if there is one.
-    func admit(_ named: Int?, _ arguments: Arguments, _ session: Session) -> Admission {
+    mutating func admit(_ named: Int?, _ arguments: Arguments, _ session: Session) -> Admission {
         // 1 unknown command or subcommand, 2 arity
         guard let named else { return .refuse(row: nil, Self.unknownCommand(arguments)) }
         let table = dispatcher.table
@@ -38,12 +38,19 @@ extension ServerState {
             return .refuse(row: row, Self.debugNotAllowed)
         }
         // 4 authentication
-        if !session.isAuthenticated, !settings.password.isEmpty, !flags.contains(.noAuth) {
+        if !session.isAuthenticated, users.requiresAuthentication, !flags.contains(.noAuth) {
             return .refuse(row: row, .text("NOAUTH Authentication required."))
         }
         // 5 not in MULTI
         if session.transaction != nil, flags.contains(.noMulti) {
             return .refuse(row: row, .text("ERR Command not allowed inside a transaction"))
+        }
+        // 6 may the user do this
+        if session.restrictions.contains(.limited), let user = session.user,
+            let denial = denial(row, arguments, session, isInTransaction: false)
+        {
+            let text = denial.text(user, table.spec(at: row), arguments)
+            return .refuse(row: row, .bytes(Array("NOPERM ".utf8) + text))
         }
         if let refusal = refusal(flags, row, session) { return .refuse(row: row, refusal) }
         // 18 paused, or writers have to wait for the disk

@@ -169,6 +169,7 @@ extension CommandLoop {
         state.dispatcher.endUnit()
         let after = state.dispatcher.context.log.appended
         if after != before {
+            session.lastWrite = after
             session.gates.add(
                 at: session.producedBytes + mark - replyStart, after,
                 batchStart: state.dispatcher.context.log.first)
@@ -241,8 +242,11 @@ extension CommandLoop {
             state.reply.simple("QUEUED")
         case .run(let row):
             state.dispatcher.context.limits.tracksAccess = !session.hasNoTouch
+            let isLimited = session.restrictions.contains(.limited)
+            if isLimited { state.limitReading(session, row, arguments) }
             runAdmitted(row, arguments, session, replyStart: replyStart)
             state.dispatcher.context.limits.tracksAccess = true
+            if isLimited { state.dispatcher.context.limits.readsAnyKey = true }
             ran = row
         }
         if session.parked == nil { applyReplyMode(session, from: mark) }
@@ -302,6 +306,7 @@ extension CommandLoop {
         }
         state.reply.version = session.version
         if state.dispatcher.context.log.appended != before {
+            session.lastWrite = state.dispatcher.context.log.appended
             session.gates.add(
                 at: session.producedBytes + mark - replyStart,
                 state.dispatcher.context.log.appended, batchStart: batchStart)

@@ -103,7 +103,7 @@ struct CommandLoop: ~Copyable {
         if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
-        state.beginDueSnapshot(wake: { [wakeUp] in wakeUp.signal() })
+        state.beginDueSnapshot()
         sendReplies()
         if !held.isEmpty { resumeHeld() }
         if state.listenersToAdopt != nil { adoptListeners() }
@@ -189,6 +189,12 @@ struct CommandLoop: ~Copyable {
             tellOthersOfOwn()
         }
         ungatedTurns = turnHadReads ? 16 : max(ungatedTurns - 1, 0)
+        defer {
+            if _slowPath(state.waits.wantsSync) {
+                state.waits.wantsSync = false
+                state.durability.writer?.syncNow()
+            }
+        }
         guard !state.dispatcher.context.log.isEmpty else { return }
         state.durability.submit(
             &state.dispatcher.context.log,

@@ -12,7 +12,9 @@ extension Configuration {
     /// Rewrites the file the server was started with.
     ///
     /// On return the new file is on stable storage; on failure the old one is untouched.
-    public func rewrite() throws(ConfigurationRewriteError) {
+    ///
+    /// - Parameter users: what stands behind `user` in a line for each user.
+    public func rewrite(users: [[UInt8]] = []) throws(ConfigurationRewriteError) {
         guard let file else { throw .noFile }
         do throws(SystemError) {
             var old: [UInt8] = []
@@ -22,15 +24,19 @@ extension Configuration {
                 // A file that was removed meanwhile is written anew.
                 if error.errno != ENOENT { throw error }
             }
-            try SmallFile.replace(file, with: rewritten(old))
+            try SmallFile.replace(file, with: rewritten(old, users: users))
         } catch {
             throw .failed(error.reason)
         }
     }
 
     /// The file's new text.
-    func rewritten(_ old: [UInt8]) -> [UInt8] {
+    func rewritten(_ old: [UInt8], users: [[UInt8]] = []) -> [UInt8] {
         var text = RewrittenText(old)
+        for user in users {
+            text.set("user", String(decoding: user, as: UTF8.self), isForced: true)
+        }
+        if !users.isEmpty { text.finish("user") }
         for (_, directives) in ConfigurationTable.groups {
             for directive in directives { rewrite(directive, in: &text) }
         }
@@ -177,7 +183,9 @@ private struct RewrittenText {
         }
         let words = line.withSlice { QuotedWords.split($0) }
         let name = words?.first.map { Directive.lowercase($0) } ?? ""
-        if let setting = ConfigurationTable.find(name) {
+        if name == "user" {
+            reusable[name, default: []].append(lines.count)
+        } else if let setting = ConfigurationTable.find(name) {
             reusable[setting.name, default: []].append(lines.count)
         } else if !ConfigurationTable.fileOnly.contains(name) {
             lines.append(Array("# ??? ".utf8) + line)

@@ -447,15 +447,14 @@ public enum ConfigurationTable {
             .requirepass, "requirepass", .text("", .binary), traits: [.sensitive],
             "Password of the default user; empty for none."),
         Directive(
-            .aclfile, "aclfile", .text("", .free), traits: [.immutable, .idle],
+            .aclfile, "aclfile", .text("", .free), traits: [.immutable],
             "File with the users' rules."),
         Directive(
             .aclPubsubDefault, "acl-pubsub-default",
-            .choice(.names(["allchannels", "resetchannels"]), 1), traits: [.idle],
+            .choice(.names(["allchannels", "resetchannels"]), 1),
             "Channels that a new user may use."),
         Directive(
             .acllogMaxLen, "acllog-max-len", .number(128, .plain, .range(0, longMax)),
-            traits: [.idle],
             "Entries of ACL LOG."),
     ]
 

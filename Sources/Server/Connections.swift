@@ -26,7 +26,9 @@ extension CommandLoop {
         if state.sessions.count >= state.settings.clientsMax {
             return refuse(descriptor, "-ERR max number of clients reached\r\n")
         }
-        if state.settings.isProtected, state.settings.password.isEmpty, !address.isLocal {
+        if state.settings.isProtected, state.users.standard.rules.needsNoPassword,
+            !address.isLocal
+        {
             return refuse(descriptor, Self.protectedModeText)
         }
         if !listener.isUnix {
@@ -36,7 +38,7 @@ extension CommandLoop {
             id: state.sessions.makeID(), descriptor: descriptor, address: address,
             localAddress: listener.isUnix ? address : Socket.localAddress(descriptor),
             isUnixSocket: listener.isUnix, now: state.monotonicSeconds)
-        session.isAuthenticated = state.settings.password.isEmpty
+        state.assignStandardUser(session)
         do throws(SystemError) {
             try poller.add(descriptor, token: session.token, .readable)
         } catch {

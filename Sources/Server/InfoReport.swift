@@ -233,7 +233,9 @@ extension ServerState {
             "instantaneous_eventloop_duration_usec",
             tickScale.microseconds(statistics.turnTicks) / max(statistics.turns, 1))
         info.field("acl_access_denied_auth", statistics.authenticationFailures)
-        for name in ["cmd", "key", "channel"] { info.field("acl_access_denied_\(name)", 0) }
+        info.field("acl_access_denied_cmd", statistics.deniedCommands)
+        info.field("acl_access_denied_key", statistics.deniedKeys)
+        info.field("acl_access_denied_channel", statistics.deniedChannels)
     }
 
     /// What only tests ask for.

@@ -218,7 +218,9 @@ extension ServerState {
     /// Works out which events may find a listener.
     mutating func updateWantedEvents() {
         var wanted: KeyEventKinds = []
-        if !pubSub.isEmpty, !settings.keyEvents.isDisjoint(with: [.keyspace, .keyevent]) {
+        if !condition.isLoading, !pubSub.isEmpty,
+            !settings.keyEvents.isDisjoint(with: [.keyspace, .keyevent])
+        {
             wanted = settings.keyEvents
         }
         dispatcher.setWantedEvents(wanted)

@@ -68,23 +68,20 @@ extension ServerState {
     // MARK: Beginning
 
     /// Begins what is due; at the end of a turn, when all effects are with the log and no command is half done.
-    mutating func beginDueSnapshot(wake: @escaping @Sendable () -> Void) {
+    mutating func beginDueSnapshot() {
         guard saving.job == nil, saving.installing == nil else { return }
         if saving.isSaveDue {
             saving.isSaveDue = false
-            begin(.dump, wake: wake)
+            begin(.dump)
         } else if saving.isRewriteDue {
             saving.isRewriteDue = false
             guard let writer = durability.writer else { return }
             let lsn = writer.rollHere()
-            begin(
-                .base(sequence: writer.nextBaseSequence, lsn: lsn.value), wake: wake)
+            begin(.base(sequence: writer.nextBaseSequence, lsn: lsn.value))
         }
     }
 
-    private mutating func begin(
-        _ purpose: SnapshotJob.Purpose, wake: @escaping @Sendable () -> Void
-    ) {
+    private mutating func begin(_ purpose: SnapshotJob.Purpose) {
         let before = clock.monotonicNanoseconds
         let view = dispatcher.context.keyspace.freeze()
         let frozen = clock.monotonicNanoseconds &- before

@@ -47,6 +47,8 @@ public enum HoldfastServer {
         TrackingCommands.register(&rows)
         PubSubCommands.register(&rows)
         MonitorCommand.register(&rows)
+        WaitCommands.register(&rows)
+        AccessCommands.register(&rows)
         ConfigCommands.register(&rows)
         ServerCommands.register(&rows)
         PersistenceCommands.register(&rows)
@@ -149,11 +151,13 @@ public enum HoldfastServer {
             throw StartError(message: rejection.reason)
         }
         state.dispatcher.context.allowsBlocking = true
+        try state.loadUsersAtStart()
+        state.wake = { wakeUp.signal() }
         var loop = CommandLoop(
             poller: poller, listeners: listeners, wakeUp: wakeUp, signals: signals, state: state)
         try loop.register()
         if configuration.appendonly {
-            try loop.openLog(wake: { wakeUp.signal() })
+            try loop.openLog()
         } else {
             try loop.loadDump()
         }

@@ -5,7 +5,6 @@ struct ServerSettings {
     var clientsMax = 10_000
     var idleTimeoutSeconds = 0
     var keepAliveSeconds = 300
-    var password: [UInt8] = []
     var isProtected = true
     var queryBufferMax = 1 << 30
     var outputLimits = OutputLimits(hard: 0, soft: 0, softSeconds: 0)

@@ -8,6 +8,8 @@ internal import Store
 extension ServerState {
     mutating func beginLoading() {
         condition.isLoading = true
+        dispatcher.isLoading = true
+        updateWantedEvents()
         loading.begin(
             unixSeconds: clock.wallMilliseconds / 1000, nanoseconds: clock.monotonicNanoseconds)
     }
@@ -25,6 +27,8 @@ extension ServerState {
 
     mutating func endLoading(_ log: RecoveredLog, _ replayer: borrowing RecordReplayer) {
         condition.isLoading = false
+        dispatcher.isLoading = false
+        updateWantedEvents()
         ProgressBar.clear()
         for notice in log.notices { diagnostics.notice(notice) }
         if let cut = log.cut {

@@ -32,6 +32,8 @@ extension ServerState {
         do throws(LogReadError) {
             let log = try LogReader.inspect(settings, on: LinuxFileSystem()) { records in
                 try replayer.apply(records, to: &dispatcher, now: now)
+            } snapshot: { place in
+                try load(place)
             }
             if log.end != end { failure = "the log ends at LSN \(log.end), not at \(end)" }
         } catch {

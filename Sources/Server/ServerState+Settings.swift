@@ -28,6 +28,7 @@ extension ServerState {
         }
         settings.take(configuration)
         dispatcher.context.limits.take(configuration)
+        applyAccess(configuration, changed: changed)
         slowLog.lengthMax = configuration.slowlogMaxLen
         latency.threshold = Int64(configuration.latencyMonitorThreshold)
         dispatcher.counters.tracksLatency = settings.tracksLatency
@@ -52,6 +53,36 @@ extension ServerState {
         return nil
     }
 
+    private mutating func applyAccess(_ configuration: Configuration, changed: [Setting]?) {
+        users.newUsersHaveAllChannels =
+            configuration.choiceName(.aclPubsubDefault) == "allchannels"
+        users.file = configuration.text(.aclfile)
+        accessLog.lengthMax = configuration.number(.acllogMaxLen)
+        guard changed?.contains(.requirepass) ?? !configuration.requirepass.isEmpty else { return }
+        var rules = users.standard.rules
+        rules.setOnlyPassword(configuration.requirepass)
+        putUser(UserTable.standardName, rules)
+    }
+
+    /// The users of the configuration or of the ACL file; once, at start.
+    mutating func loadUsersAtStart() throws(StartError) {
+        if !configuration.users.isEmpty, !users.file.isEmpty {
+            throw StartError(
+                message:
+                    "Configuring Redis with users defined in redis.conf and at the same setting an ACL "
+                    + "file path is invalid. This setup is very likely to lead to configuration "
+                    + "errors and security holes, please define either an ACL file or declare users "
+                    + "directly in your redis.conf, but not both.")
+        }
+        do throws(UserTable.LineError) {
+            try users.load(configuration.users, dispatcher.table)
+            if !users.file.isEmpty { try loadUsers() }
+        } catch {
+            throw StartError(
+                message: "Aborting Redis startup because of ACL errors: \(error.reason)")
+        }
+    }
+
     /// Opens new listeners where port or addresses change; the loop takes them over after this turn.
     private mutating func applyListeners(
         _ configuration: Configuration, _ changed: [Setting]
@@ -73,9 +104,8 @@ extension ServerState {
         _ configuration: Configuration, _ changed: [Setting]
     ) -> ConfigurationRejection? {
         if changed.contains(.appendonly) {
-            if configuration.appendonly != (durability.writer != nil) {
-                return ConfigurationRejection(
-                    .appendonly, "the log can be turned on and off at start only")
+            if let reason = configuration.appendonly ? turnLogOn(configuration) : turnLogOff() {
+                return ConfigurationRejection(.appendonly, reason)
             }
         }
         if changed.contains(.dir) || changed.contains(.appenddirname) {
@@ -119,7 +149,6 @@ extension ServerSettings {
         clientsMax = configuration.maxclients
         idleTimeoutSeconds = configuration.timeout
         keepAliveSeconds = configuration.tcpKeepalive
-        password = configuration.requirepass
         isProtected = configuration.protectedMode
         queryBufferMax = configuration.clientQueryBufferLimit
         outputLimits = OutputLimits(configuration.bufferLimits.normal)

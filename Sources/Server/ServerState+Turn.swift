@@ -45,6 +45,8 @@ extension ServerState {
                 })
             else { return [] }
             return Set(option + 1..<min(option + 3, arguments.count))
+        case "acl|setuser":
+            return Set(2..<arguments.count)
         case "config|set":
             let values = stride(from: 3, to: arguments.count, by: 2)
             return Set(values.filter { Configuration.isSensitive(arguments[$0 - 1].copyToArray()) })

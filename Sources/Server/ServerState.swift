@@ -14,6 +14,10 @@ struct ServerState: ~Copyable {
     var configuration: Configuration
     var statistics = ServerStatistics()
     var condition = ServerCondition()
+    var users: UserTable
+    var accessLog = AccessLog()
+    /// Whose command runs that may end sessions.
+    var running: Session?
     var slowLog = SlowLog()
     var latency = LatencyMonitor()
     var errors = ErrorCounters()
@@ -41,6 +45,8 @@ struct ServerState: ~Copyable {
     var waits = WaitTable()
     /// TCP listeners that take the place of those in use.
     var listenersToAdopt: [Listener]?
+    /// Wakes the loop, from any thread.
+    var wake: @Sendable () -> Void = {}
     var loading = LoadingProgress()
     var saving = Saving()
     /// Ticks from which a command is slow, or never.
@@ -138,6 +144,9 @@ struct ServerStatistics {
     var readsProcessed: UInt64 = 0
     var writesProcessed: UInt64 = 0
     var authenticationFailures: UInt64 = 0
+    var deniedCommands: UInt64 = 0
+    var deniedKeys: UInt64 = 0
+    var deniedChannels: UInt64 = 0
     var queryBufferDisconnections: UInt64 = 0
     var outputBufferDisconnections: UInt64 = 0
     var peakMemory = 0

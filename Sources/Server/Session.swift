@@ -40,6 +40,8 @@ final class Session {
     var gates = ReplyGates()
     /// Is in the loop's list of sessions whose replies wait.
     var isGated = false
+    /// The end of the newest record that it caused.
+    var lastWrite = LSN.zero
     /// What the reply of EXEC has to wait for besides its own effects.
     var transactionGate: LSN?
     var wantsWritable = false
@@ -56,7 +58,8 @@ final class Session {
     var version = 2
     /// Why its commands can't simply run; see `isPlain`.
     private(set) var restrictions: Restrictions = []
-    var user = "default"
+    /// Nil only before the session is in the server's table.
+    var user: User?
     var name: [UInt8] = []
     var libraryName: [UInt8] = []
     var libraryVersion: [UInt8] = []
@@ -102,6 +105,8 @@ final class Session {
         /// It listens and speaks RESP2: only a few commands are allowed.
         static let subscribed = Restrictions(rawValue: 1 << 3)
         static let monitor = Restrictions(rawValue: 1 << 4)
+        /// Its user may not do everything.
+        static let limited = Restrictions(rawValue: 1 << 5)
     }
 
     /// Commands can run without a look at what the session is in the middle of.
@@ -128,6 +133,7 @@ final class Session {
         restrict(.tracking, tracking != nil)
         restrict(.subscribed, subscriptions != nil && version == 2)
         restrict(.monitor, isMonitor)
+        restrict(.limited, user?.isUnlimited == false)
     }
 
     /// Adds a command to the transaction.

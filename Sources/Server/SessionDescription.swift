@@ -29,11 +29,13 @@ struct SessionFilter {
     var type: SessionType?
     var address: String?
     var localAddress: String?
-    var user: String?
+    var user: [UInt8]?
     var skipsOwn = true
 
     /// Reads pairs of option and value from the third word on.
-    mutating func read(_ arguments: Arguments) throws(CommandError) {
+    ///
+    /// - Parameter users: who may be named.
+    mutating func read(_ arguments: Arguments, _ users: UserTable) throws(CommandError) {
         var index = 2
         while index < arguments.count {
             let option = arguments[index]
@@ -51,12 +53,12 @@ struct SessionFilter {
             } else if option.equalsIgnoringCase("laddr") {
                 localAddress = value.text
             } else if option.equalsIgnoringCase("user") {
-                guard value == ByteSlice("default") else {
+                guard users.find(value.copyToArray()) != nil else {
                     throw .bytes(
                         Array("ERR No such user '".utf8) + value.copyToArray()
                             + [UInt8(ascii: "'")])
                 }
-                user = value.text
+                user = value.copyToArray()
             } else if option.equalsIgnoringCase("skipme") {
                 skipsOwn = value.equalsIgnoringCase("yes")
                 guard skipsOwn || value.equalsIgnoringCase("no") else { throw .syntax }
@@ -73,7 +75,7 @@ struct SessionFilter {
         if let type, session.type != type { return false }
         if let address, session.address.text != address { return false }
         if let localAddress, session.localAddress.text != localAddress { return false }
-        if let user, session.user != user || !session.isAuthenticated { return false }
+        if let user, session.user?.name != user || !session.isAuthenticated { return false }
         return true
     }
 }
@@ -140,7 +142,7 @@ extension ServerState {
             ("tot-mem", "\(session.memoryBytes)"),
             ("events", session.wantsWritable ? "rw" : "r"),
             ("cmd", command),
-            ("user", session.user),
+            ("user", session.user?.nameText ?? "default"),
             ("redir", "\(session.tracking?.redirection ?? -1)"),
             ("resp", "\(session.version)"),
             ("lib-name", String(decoding: session.libraryName, as: UTF8.self)),

@@ -10,39 +10,14 @@ internal import Store
 extension CommandLoop {
     /// Loads what recovery found: the log's base, or a dump beside a log that holds nothing.
     mutating func load(_ place: LogSnapshot) throws -> Int64? {
-        let source = try FileSource(place.file)
-        var loader = try SnapshotLoader(
-            source, settings: state.loaderSettings(dropsExpired: !place.isBase))
-        var isChecked = false
-        repeat {
-            let goesOn = try state.step(&loader)
-            if !isChecked {
-                isChecked = true
-                try Self.check(loader.aux, against: place)
-            }
+        var loader = try state.loader(of: place)
+        while try state.step(&loader) {
+            try loader.aux.check(against: place)
             state.advanceLoading(
                 loaded: place.loadedBytes + loader.sourceOffset, total: place.totalBytes)
             serveWhileLoading()
-            if !goesOn { break }
-        } while true
-        state.noteLoaded(loader)
-        return loader.isExpanded ? try place.file.size() : loader.offset
-    }
-
-    /// A base must be of the log that names it.
-    private static func check(
-        _ aux: SnapshotAux, against place: LogSnapshot
-    ) throws(RecordFault) {
-        guard place.isBase else { return }
-        if let expected = place.history?.description, let history = aux.history,
-            history != expected
-        {
-            throw RecordFault(
-                offset: 0, reason: "the base is of another history, \(history.prefix(40))")
         }
-        if let expected = place.lsn?.value, let lsn = aux.lsn, lsn != expected {
-            throw RecordFault(offset: 0, reason: "the base is of LSN \(lsn), not of \(expected)")
-        }
+        return try state.endLoad(of: place, loader)
     }
 
     /// Loads `dbfilename`, if there is one: the start without a log.
@@ -67,7 +42,42 @@ extension CommandLoop {
     }
 }
 
+extension SnapshotAux {
+    /// A base must be of the log that names it.
+    func check(against place: LogSnapshot) throws(RecordFault) {
+        guard place.isBase else { return }
+        if let expected = place.history?.description, let history, history != expected {
+            throw RecordFault(
+                offset: 0, reason: "the base is of another history, \(history.prefix(40))")
+        }
+        if let expected = place.lsn?.value, let lsn, lsn != expected {
+            throw RecordFault(offset: 0, reason: "the base is of LSN \(lsn), not of \(expected)")
+        }
+    }
+}
+
 extension ServerState {
+    /// As `CommandLoop.load`, while everybody waits.
+    mutating func load(_ place: LogSnapshot) throws -> Int64? {
+        var loader = try loader(of: place)
+        while try step(&loader) {}
+        return try endLoad(of: place, loader)
+    }
+
+    func loader(of place: LogSnapshot) throws -> SnapshotLoader {
+        try SnapshotLoader(
+            try FileSource(place.file), settings: loaderSettings(dropsExpired: !place.isBase))
+    }
+
+    /// - Returns: where the snapshot ends in its file.
+    mutating func endLoad(
+        of place: LogSnapshot, _ loader: borrowing SnapshotLoader
+    ) throws -> Int64 {
+        try loader.aux.check(against: place)
+        noteLoaded(loader)
+        return loader.isExpanded ? try place.file.size() : loader.offset
+    }
+
     func loaderSettings(dropsExpired: Bool) -> SnapshotLoaderSettings {
         var settings = SnapshotLoaderSettings()
         if dropsExpired { settings.dropsExpiredAt = clock.wallMilliseconds }

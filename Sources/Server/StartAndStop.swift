@@ -9,7 +9,7 @@ internal import Store
 /// The first and the last thing the command thread does.
 extension CommandLoop {
     /// Loads the log and opens it for writing; clients that come meanwhile are told that data is loading.
-    mutating func openLog(wake: @escaping @Sendable () -> Void) throws {
+    mutating func openLog() throws {
         let configuration = state.configuration
         let folder = LogFolder(
             directory: configuration.dir, folderName: configuration.appenddirname,
@@ -18,11 +18,23 @@ extension CommandLoop {
         settings.dumpName = configuration.text(.dbfilename)
         settings.loadsTruncated = configuration.flag(.aofLoadTruncated)
         settings.mayStartEmpty = configuration.flag(.allowEmptyStart)
+        let path = folder.path
+        // SAFETY: the path is passed as a terminated string for the length of the call.
+        let isNew = unsafe access(path, F_OK) != 0
+        var hasBegun = false
+        defer {
+            // A start that fails leaves nothing behind: a folder with something in it stays.
+            if isNew, !hasBegun {
+                // SAFETY: as above.
+                unsafe _ = rmdir(path)
+            }
+        }
         var log = try load(settings)
         if log.hasImportedDump { try state.writeFirstBase(of: &log) }
         let writer = try LogWriter.open(
             log, in: folder, settings: LogWriterSettings(configuration),
-            fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
+            fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: state.wake)
+        hasBegun = true
         state.attach(writer, log)
         state.durability.recovery = settings
     }

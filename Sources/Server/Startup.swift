@@ -170,7 +170,8 @@ enum Startup {
         context.logsEffects = false
         var state = ServerState(
             dispatcher: Dispatcher(table: table, context: context),
-            configuration: configuration, diagnostics: diagnostics, clock: clock,
+            configuration: configuration, users: UserTable(table), diagnostics: diagnostics,
+            clock: clock,
             guardedClock: GuardedClock(
                 clock, jumpLimit: Int64(configuration.clockJumpLimitMilliseconds)),
             tickScale: Ticks.Scale(clock),

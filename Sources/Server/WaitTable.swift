@@ -42,8 +42,15 @@ struct WaitTable {
     /// Keys whose waiters must try again when writers may go on.
     var postponed: [UInt64] = []
 
+    /// Sessions that wait until the disk has what they wrote.
+    var forDisk: [Session] = []
+    /// One of them has just begun to wait: the log is to be synced when this turn's records are with it.
+    var wantsSync = false
+
     /// Whether there is anything to look after in a turn.
-    var hasWork: Bool { !deadlines.isEmpty || !resumed.isEmpty || !postponed.isEmpty }
+    var hasWork: Bool {
+        !deadlines.isEmpty || !resumed.isEmpty || !postponed.isEmpty || !forDisk.isEmpty
+    }
 
     mutating func makeNumber() -> UInt64 {
         lastNumber += 1

@@ -108,6 +108,7 @@ extension CommandLoop {
             else { continue }
             endWait(session, .timeout)
         }
+        if !state.waits.forDisk.isEmpty { endDiskWaits() }
         tellOthersOfOwn()
         resumeReleased()
     }

@@ -34,6 +34,12 @@ enum BuiltRows {
         CommandSpec(
             "setbit", 4, [.write, .denyOOM], .bitmap, keys: [.first(.rw, [.access, .update])],
             .session(0)),
+        CommandSpec(
+            "wait", 3, [], .generic, tips: [.requestAllShards, .responseAggregateMin],
+            acl: [.connection], .session(0)),
+        CommandSpec(
+            "waitaof", 4, [.noScript], .generic, tips: [.requestAllShards, .responseAggregateMin],
+            acl: [.connection], .session(0)),
         CommandSpec("monitor", 1, [.admin, .noScript, .loading, .stale], .server, .session(0)),
         CommandSpec(
             "psubscribe", -2, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub,
@@ -73,6 +79,45 @@ enum BuiltRows {
         CommandSpec(
             "unsubscribe", -1, [.pubsub, .noScript, .loading, .stale, .sentinel], .pubsub,
             .session(0)),
+        CommandSpec(
+            "acl", -2, [.sentinel], .server, .container,
+            subcommands: [
+                CommandSpec(
+                    "acl|cat", -2, [.noScript, .loading, .stale, .sentinel], .server, .session(0)),
+                CommandSpec(
+                    "acl|deluser", -3, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    tips: [.requestAllNodes, .responseAllSucceeded], .session(0)),
+                CommandSpec(
+                    "acl|dryrun", -4, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    .session(0)),
+                CommandSpec(
+                    "acl|genpass", -2, [.noScript, .loading, .stale, .sentinel], .server,
+                    .session(0)),
+                CommandSpec(
+                    "acl|getuser", 3, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    .session(0)),
+                CommandSpec("acl|help", 2, [.loading, .stale, .sentinel], .server, .session(0)),
+                CommandSpec(
+                    "acl|list", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    .session(0)),
+                CommandSpec(
+                    "acl|load", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    .session(0)),
+                CommandSpec(
+                    "acl|log", -2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    .session(0)),
+                CommandSpec(
+                    "acl|save", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    tips: [.requestAllNodes, .responseAllSucceeded], .session(0)),
+                CommandSpec(
+                    "acl|setuser", -3, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    tips: [.requestAllNodes, .responseAllSucceeded], .session(0)),
+                CommandSpec(
+                    "acl|users", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
+                    .session(0)),
+                CommandSpec(
+                    "acl|whoami", 2, [.noScript, .loading, .stale, .sentinel], .server, .session(0)),
+            ]),
         CommandSpec(
             "client", -2, [.sentinel], .connection, .container,
             subcommands: [

@@ -12,8 +12,11 @@ struct StockCommandTests {
     static let table = TestedTable.table
     static let replies = CommandReplies(table)
 
-    /// New in 7.2, so unknown to the stock server.
-    static let newCommands: Set<String> = ["client|no-touch", "client|setinfo", "waitaof"]
+    /// New in 7.2 or, on deadlines of fields, in 7.4; so unknown to the stock server.
+    static let newCommands: Set<String> = [
+        "client|no-touch", "client|setinfo", "waitaof", "hexpire", "hexpireat", "hexpiretime",
+        "hpersist", "hpexpire", "hpexpireat", "hpexpiretime", "hpttl", "httl",
+    ]
 
     /// They take more words since 7.2.
     static let widenedCommands: Set<String> = ["zrank", "zrevrank"]
@@ -45,6 +48,9 @@ struct StockCommandTests {
 
     /// What 7.2 changed in its table.
     static let knownInfoDifferences: [String: String] = [
+        "acl|deluser": "tips",
+        "acl|save": "tips",
+        "acl|setuser": "tips",
         "client|setname": "tips",
         "command|getkeys": "takes a command without arguments",
         "command|getkeysandflags": "takes a command without arguments",
@@ -56,6 +62,7 @@ struct StockCommandTests {
         "scan": "tips",
         "zrank": "takes WITHSCORE",
         "zrevrank": "takes WITHSCORE",
+        "wait": "scripts may call it",
     ]
 
     // MARK: COMMAND DOCS

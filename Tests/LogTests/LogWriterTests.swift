@@ -69,8 +69,11 @@ struct LogWriterTests {
         #expect(!log.writer.shouldHoldWriters)
         log.clock.advance(milliseconds: 1_000)
         #expect(log.writer.shouldHoldWriters)
+        #expect(log.writer.report().figures.delayedSyncs == 0)
+        log.clock.advance(milliseconds: 1_000)
         log.writer.settle()
         #expect(!log.writer.shouldHoldWriters)
+        #expect(log.writer.report().figures.delayedSyncs == 1, "it took longer than two seconds")
     }
 
     @Test("everysec: syncs by itself within the bound")

@@ -203,6 +203,7 @@ struct StartFailureTests {
             server.log.split(separator: "\n").contains {
                 $0.contains(disk.path) && $0.contains("No space left on device")
             }, "\(server.log)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: disk.path) == ["filler"])
         try FileManager.default.removeItem(atPath: filler)
         try server.start()
         try server.connect().command("SET", "k", "v")

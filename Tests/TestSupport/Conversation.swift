@@ -46,6 +46,8 @@ public struct Conversation {
                 bytes += Request.encode(try words(command))
             }
             try own.send(bytes)
+            // Twice: what a server tells at the end of its turn may come behind the first answer.
+            try listen(parts[0], own)
             try listen(parts[0], own)
         }
         for (name, other) in connections where name != parts[0] { try listen(name, other) }

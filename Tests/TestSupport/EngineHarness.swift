@@ -234,6 +234,8 @@ public final class EngineHarness {
         }
         return nodes
     }
+    /// Stops the process if the keyspace disagrees with itself.
+    public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
 
     /// What DEBUG DIGEST would show.
     /// Walks all data and stops at the first thing that does not agree.

@@ -62,7 +62,9 @@ public final class RESPConnection {
 
     private static func open(_ address: Address) throws(Failure) -> Int32 {
         let (family, bytes) = socketAddress(address)
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+        // A server that another test starts at this moment must not inherit the connection.
+        let descriptor = socket(
+            family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw .connect(address, errno: errno) }
         let result = unsafe bytes.withUnsafeBytes { raw in
             // SAFETY: the bytes are a socket address of their length; the call copies it.

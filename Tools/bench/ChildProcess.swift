@@ -133,6 +133,22 @@ final class ChildProcess {
         }
     }
 
+    /// What it and its children take of memory, in bytes; a page that several share counts once.
+    var memoryWithChildren: Double {
+        get throws {
+            let children = try contents("task/\(identifier)/children").split(separator: " ")
+            var bytes = 0.0
+            for process in ["\(identifier)"] + children.map(String.init) {
+                // A child may have ended since.
+                let text = try? String(
+                    contentsOfFile: "/proc/\(process)/smaps_rollup", encoding: .utf8)
+                let line = text?.split(separator: "\n").first { $0.hasPrefix("Pss:") }
+                bytes += line?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0
+            }
+            return bytes * 1024
+        }
+    }
+
     private func contents(_ file: String) throws -> String {
         try String(contentsOfFile: "/proc/\(identifier)/\(file)", encoding: .utf8)
     }

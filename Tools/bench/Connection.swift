@@ -71,6 +71,21 @@ final class Connection {
         return String(decoding: buffer[..<got], as: UTF8.self)
     }
 
+    /// One field of INFO.
+    func info(_ section: String, _ field: String) throws -> String {
+        var text = try command("INFO", section)
+        // "$123\r\n", so many bytes, and a line end, which is one character.
+        let digits = text.dropFirst().prefix { $0.isNumber }
+        guard let length = Int(digits) else { throw BenchError("INFO: \(text.prefix(80))") }
+        while text.utf8.count < length + digits.utf8.count + 5 {
+            let got = try receive()
+            text += String(decoding: buffer[..<got], as: UTF8.self)
+        }
+        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(field + ":") }
+        guard let line else { throw BenchError("INFO \(section) has no \(field)") }
+        return String(line.dropFirst(field.count + 1))
+    }
+
     private func receive() throws -> Int {
         // SAFETY: receives at most as many bytes as the buffer has.
         let got = unsafe buffer.withUnsafeMutableBytes {

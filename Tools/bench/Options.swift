@@ -3,10 +3,16 @@ struct Options {
     /// One word each; `all` stands for every one of them.
     enum Figure: String, CaseIterable {
         case throughput, always, readers, memory, recovery, growth, connections, start
+        case types
+        case typeMemory = "type-memory"
+        case worstCommand = "worst-command"
+        case snapshots, load
+        case setCost = "set-cost"
     }
 
     static let usage = """
-        usage: bench FIGURE ... [--server PATH] [--stock PATH] [--rounds N] [--quick] [--markdown FILE]
+        usage: bench FIGURE ... [--server PATH] [--stock PATH] [--rounds N] [--quick] [--large]
+                             [--markdown FILE]
 
         Drives holdfast-server and a stock redis-server in turns and prints medians and their ratios.
 
@@ -15,6 +21,7 @@ struct Options {
         --stock PATH     the server beside it (redis-server)
         --rounds N       how often each of the two is driven (5; 3 with --quick)
         --quick          small loads, to see that everything works: the figures mean little
+        --large          snapshots with 5,000,000 keys as well
         --markdown FILE  writes the tables to FILE as well
         """
 
@@ -25,6 +32,7 @@ struct Options {
     var stock = "redis-server"
     var rounds = 0
     var isQuick = false
+    var isLarge = false
     var isHelp = false
     var markdown: String?
 
@@ -43,6 +51,7 @@ struct Options {
             case "--stock": stock = try value()
             case "--markdown": markdown = try value()
             case "--quick": isQuick = true
+            case "--large": isLarge = true
             case "--rounds":
                 guard let count = Int(try value()), (1...1000).contains(count) else {
                     throw Wrong(problem: "--rounds needs a number from 1 to 1000")

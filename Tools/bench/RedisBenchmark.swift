@@ -14,17 +14,22 @@ struct RedisBenchmark {
         var errors: Int
     }
 
-    var test: Test
+    var test = Test.set
+    /// The words of another command in place of the test; `__rand_int__` in them is a number below `keys`.
+    var command: [String] = []
     var clients: Int
     var pipeline = 1
     var keys: Int
 
     func words(port: UInt16, requests: Int, format: String) -> [String] {
-        [
-            "redis-benchmark", "-p", String(port), "-t", test.rawValue, "-c", String(clients),
-            "-P", String(pipeline), "-r", String(keys), "-d", "64", "-n", String(requests), format,
+        let words = [
+            "redis-benchmark", "-p", String(port), "-c", String(clients), "-P", String(pipeline),
+            "-r", String(keys), "-d", "64", "-n", String(requests), format,
         ]
+        return words + (command.isEmpty ? ["-t", test.rawValue] : command)
     }
+
+    private var title: String { command.isEmpty ? test.name : command.joined(separator: " ") }
 
     /// Sends `requests` requests and waits for the end.
     func run(_ server: ServerUnderTest, requests: Int) throws -> Sample {
@@ -41,7 +46,7 @@ struct RedisBenchmark {
             perSecond: .nan, cpuMicroseconds: cpu / Double(requests), errors: isWhole ? 0 : 1)
         for line in child.output.split(separator: "\n") {
             let fields = line.split(separator: ",")
-            if fields.count > 1, fields[0] == "\"\(test.name)\"" {
+            if fields.count > 1, fields[0] == "\"\(title)\"" {
                 sample.perSecond = Double(fields[1].filter { $0 != "\"" }) ?? .nan
             } else if !line.hasPrefix("\"test\"") && !line.hasPrefix("WARNING: Could not fetch") {
                 // Replies that are errors, and connections that failed.
@@ -73,7 +78,7 @@ struct RedisBenchmark {
             var requests = max(clients, 1_000) * pipeline
             for share in [0.2, 1] {
                 let rate = try run(server, requests: requests).perSecond
-                if rate.isNaN { throw BenchError("redis-benchmark gave no rate of \(test.name)") }
+                if rate.isNaN { throw BenchError("redis-benchmark gave no rate of \(title)") }
                 requests = max(requests, Int(min(rate * options.secondsPerRound * share, 1e8)))
             }
             return requests

@@ -67,6 +67,21 @@ extension Reach? {
     }
 }
 
+extension Table {
+    static let pairHeader = ["", "holdfast", "redis", "ratio", "reach"]
+
+    /// A row below `pairHeader`. Without `decimals`, with commas between thousands.
+    mutating func add(
+        _ label: String, _ values: Pair<Double>, decimals: Int? = nil, _ reach: Reach? = nil
+    ) {
+        let cell = { (value: Double) in decimals.map { fixed(value, $0) } ?? grouped(value) }
+        rows.append([
+            label, cell(values.ours), cell(values.stock), fixed(values.ratio, 2),
+            reach.verdict(values.ratio),
+        ])
+    }
+}
+
 func fixed(_ number: Double, _ decimals: Int) -> String {
     number.isFinite ? String(format: "%.\(decimals)f", number) : "–"
 }

@@ -24,7 +24,10 @@ final class ServerUnderTest {
     private(set) var port: UInt16 = 0
     private let program: String
     private let policy: LogPolicy
-    private let folder: String
+    /// Where its files are.
+    let folder: String
+    /// For the next start, behind the arguments that both sides have, over which they win.
+    var extraArguments: [String] = []
     private var child: ChildProcess?
 
     /// Makes the folder; `start` starts the process.
@@ -42,9 +45,10 @@ final class ServerUnderTest {
 
     /// A server that answers.
     static func started(
-        _ side: Side, _ policy: LogPolicy, _ options: Options
+        _ side: Side, _ policy: LogPolicy, _ options: Options, extraArguments: [String] = []
     ) throws -> ServerUnderTest {
         let server = try ServerUnderTest(side, policy, options)
+        server.extraArguments = extraArguments
         try server.start()
         return server
     }
@@ -61,7 +65,7 @@ final class ServerUnderTest {
                 program, "--port", String(port), "--bind", "127.0.0.1", "--dir", folder,
                 "--logfile", folder + "/server.log", "--save", "", "--maxclients", "11000",
                 "--auto-aof-rewrite-percentage", "0", "--aof-use-rdb-preamble", "no",
-            ] + policy.arguments
+            ] + policy.arguments + extraArguments
         let clock = Stopwatch()
         let child = try ChildProcess(words, outputPath: folder + "/output")
         self.child = child
@@ -85,6 +89,18 @@ final class ServerUnderTest {
 
     /// Stops the process in order; its data stay for the next start.
     func stop() throws { try process.end(by: SIGTERM) }
+
+    /// Waits, at most ten seconds, until what it frees and writes in the background is done.
+    func settle() throws {
+        var before = try process.cpuMicroseconds
+        for _ in 0..<100 {
+            usleep(100_000)
+            let now = try process.cpuMicroseconds
+            // One tick.
+            if now - before <= 10_000 { return }
+            before = now
+        }
+    }
 
     func connect() throws -> Connection { try Connection(port: port) }
 

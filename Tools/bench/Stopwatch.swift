@@ -14,4 +14,10 @@ extension Array where Element == Double {
         let sorted = self.sorted()
         return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
     }
+
+    /// The one that `share` of all lie below; NaN of nothing.
+    func percentile(_ share: Double) -> Double {
+        if isEmpty { return .nan }
+        return sorted()[Swift.min(Int(Double(count) * share), count - 1)]
+    }
 }

@@ -36,6 +36,12 @@ func measure(_ figure: Options.Figure) throws -> [Table] {
     case .growth: try growthTables(options)
     case .connections: try [connectionsTable(options)]
     case .start: try [startTable(options)]
+    case .types: try [typesTable(options)]
+    case .typeMemory: try [typeMemoryTable(options)]
+    case .worstCommand: try [worstCommandTable(options)]
+    case .snapshots: try snapshotTables(options)
+    case .load: try loadTables(options)
+    case .setCost: try [setCostTable(options)]
     }
 }
 

@@ -45,6 +45,7 @@ missing_packages() {
     if lacks_c_toolchain; then echo g++; fi
     command -v pkg-config >/dev/null || echo pkg-config
     pkg-config --exists jemalloc 2>/dev/null || echo libjemalloc-dev
+    pkg-config --exists libcrypto 2>/dev/null || echo libssl-dev
     pkg-config --exists libisal 2>/dev/null || echo libisal-dev
     pkg-config --exists liblz4 2>/dev/null || echo liblz4-dev
     pkg-config --exists liblzf 2>/dev/null || echo liblzf-dev

@@ -35,6 +35,11 @@ int hf_parse_bound(const void *text, size_t length, double *value) {
     return 1;
 }
 
+int hf_parse_weight(const void *text, size_t length, double *value) {
+    errno = 0;
+    return hf_parse_bound(text, length, value) && errno != ERANGE;
+}
+
 long hf_format_17(double value, void *out, size_t room) {
     return snprintf(out, room, "%.17g", value);
 }

@@ -86,11 +86,16 @@ extension CommandContext {
         return Int(count)
     }
 
-    /// So many elements with repetitions are given at once; Redis would try to give any number.
-    static let repetitionsMax = 1 << 27
+    /// The longest reply with repetitions, about; Redis would try to give one of any length.
+    static let repetitionBytesMax = 1 << 30
 
-    static func checkRepetitions(_ count: Int) throws(CommandError) {
-        if -count > repetitionsMax { throw .text("ERR value is out of range") }
+    /// Refuses a reply of `-count` elements with repetitions that would be too long, where all `size` elements that
+    /// there are take `bytes` bytes.
+    static func checkRepetitions(
+        _ count: Int, of size: Int, bytes: Int
+    ) throws(CommandError) {
+        let each = bytes / max(size, 1) + 16
+        if -count > repetitionBytesMax / each { throw .text("ERR value is out of range") }
     }
 
     /// Begins an effect of `count` words that takes the place of the command in the log.

@@ -262,6 +262,8 @@ public struct EngineLimits: Sendable {
     public var lfuDecayMinutes = 1
     /// False for the length of a call by a client with NO-TOUCH on.
     public var tracksAccess = true
+    /// False for the length of a call by a user who may not read every key: SORT's BY and GET are refused.
+    public var readsAnyKey = true
     /// `lazyfree-lazy-expire`: expiry is logged as UNLINK.
     public var expiresLazily = false
     /// `lazyfree-lazy-user-del`, for what GETDEL and past deadlines log.

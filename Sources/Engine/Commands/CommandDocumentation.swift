@@ -85,6 +85,52 @@ public struct CommandDocumentation: Sendable {
         bitpos :: 2.8.7 :: O(N) :: key:key0 bit:integer index:[start:integer end_index:[end:integer index_unit:[BYTE|BIT]@7.0.0]] :: Finds the first bit that is set, or clear, in a string.
         getbit :: 2.2.0 :: O(1) :: key:key0 offset:integer :: Returns the bit at an offset of a string.
         setbit :: 2.2.0 :: O(1) :: key:key0 offset:integer value:integer :: Sets or clears the bit at an offset of a string and returns what it was.
+        # set
+        sadd :: 1.0.0 :: O(1) for each member added :: key:key0 member* :: Adds members to a set.
+        scard :: 1.0.0 :: O(1) :: key:key0 :: Returns the number of members of a set.
+        sdiff :: 1.0.0 :: O(N), N being the number of members of all sets :: key:key0* :: Returns the members of the first set that no other set has.
+        sdiffstore :: 1.0.0 :: O(N), N being the number of members of all sets :: destination:key0 key:key1* :: Stores the members of the first set that no other set has.
+        sinter :: 1.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: key:key0* :: Returns the members that all sets have.
+        sintercard :: 7.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: numkeys:integer key:key0* [LIMIT=limit:integer] :: Returns how many members all sets have, counting up to a limit.
+        sinterstore :: 1.0.0 :: O(N*M), N being the number of members of the smallest set and M the number of sets :: destination:key0 key:key1* :: Stores the members that all sets have.
+        sismember :: 1.0.0 :: O(1) :: key:key0 member :: Tells whether a set has a member.
+        smembers :: 1.0.0 :: O(N), N being the number of members :: key:key0 :: Returns all members of a set.
+        smismember :: 6.2.0 :: O(N), N being the number of members asked for :: key:key0 member* :: Tells of several members whether a set has them.
+        smove :: 1.0.0 :: O(1) :: source:key0 destination:key1 member :: Moves a member from one set to another.
+        spop :: 1.0.0 :: O(1), or O(N) for N members :: key:key0 [count:integer@3.2.0] :: Removes members chosen at random and returns them.
+        srandmember :: 1.0.0 :: O(1), or O(N) for N members :: key:key0 [count:integer@2.6.0] :: Returns members chosen at random.
+        srem :: 1.0.0 :: O(N), N being the number of members to remove :: key:key0 member* :: Removes members from a set.
+        sscan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N members :: key:key0 cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] :: Walks over the members of a set step by step.
+        sunion :: 1.0.0 :: O(N), N being the number of members of all sets :: key:key0* :: Returns the members that any of the sets has.
+        sunionstore :: 1.0.0 :: O(N), N being the number of members of all sets :: destination:key0 key:key1* :: Stores the members that any of the sets has.
+
+        # hash
+        hdel :: 2.0.0 :: O(N), N being the number of fields to remove :: key:key0 field* :: Removes fields from a hash, and the key with the last one.
+        hexists :: 2.0.0 :: O(1) :: key:key0 field :: Tells whether a hash has a field.
+        hexpire :: 7.4.0 :: O(N), N being the number of fields :: key:key0 seconds:integer condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire after some seconds.
+        hexpireat :: 7.4.0 :: O(N), N being the number of fields :: key:key0 unix-time-seconds:unix-time condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire at a Unix time in seconds.
+        hexpiretime :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns when fields of a hash expire, as Unix times in seconds.
+        hget :: 2.0.0 :: O(1) :: key:key0 field :: Returns the value of a field.
+        hgetall :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns all fields of a hash with their values.
+        hincrby :: 2.0.0 :: O(1) :: key:key0 field increment:integer :: Adds a number to the integer in a field; a missing field counts as 0.
+        hincrbyfloat :: 2.6.0 :: O(1) :: key:key0 field increment:double :: Adds a number with a fraction to the number in a field; a missing field counts as 0.
+        hkeys :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns the names of all fields of a hash.
+        hlen :: 2.0.0 :: O(1) :: key:key0 :: Returns the number of fields of a hash.
+        hmget :: 2.0.0 :: O(N), N being the number of fields asked for :: key:key0 field* :: Returns the values of several fields.
+        hmset :: 2.0.0 :: O(N), N being the number of fields set :: key:key0 field_value:(field value)* :: Sets several fields of a hash. :: 4.0.0 :: `HSET` with multiple field-value pairs
+        hpersist :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Removes the deadlines of fields.
+        hpexpire :: 7.4.0 :: O(N), N being the number of fields :: key:key0 milliseconds:integer condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire after some milliseconds.
+        hpexpireat :: 7.4.0 :: O(N), N being the number of fields :: key:key0 unix-time-milliseconds:unix-time condition:[NX|XX|GT|LT] FIELDS=fields:(numfields:integer field*) :: Lets fields of a hash expire at a Unix time in milliseconds.
+        hpexpiretime :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns when fields of a hash expire, as Unix times in milliseconds.
+        hpttl :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns how many milliseconds fields of a hash have left.
+        hrandfield :: 6.2.0 :: O(N), N being the number of fields returned :: key:key0 options:[count:integer [WITHVALUES]] :: Returns fields chosen at random.
+        hscan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N fields :: key:key0 cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] :: Walks over the fields of a hash step by step.
+        hset :: 2.0.0 :: O(1) for each field :: key:key0 field_value:(field value)* :: Sets fields of a hash.
+        hsetnx :: 2.0.0 :: O(1) :: key:key0 field value :: Sets a field of a hash unless it is there.
+        hstrlen :: 3.2.0 :: O(1) :: key:key0 field :: Returns the length of a field's value.
+        httl :: 7.4.0 :: O(N), N being the number of fields :: key:key0 FIELDS=fields:(numfields:integer field*) :: Returns how many seconds fields of a hash have left.
+        hvals :: 2.0.0 :: O(N), N being the size of the hash :: key:key0 :: Returns the values of all fields of a hash.
+
         # hyperloglog
         pfadd :: 2.8.9 :: O(1) for each element :: key:key0 [element*] :: Adds elements to a HyperLogLog and tells whether its estimate may have changed.
         pfcount :: 2.8.9 :: O(1) for one key with a small constant, O(N) with large ones for N keys :: key:key0* :: Estimates how many different elements were added to a HyperLogLog, or to any of several.
@@ -115,6 +161,8 @@ public struct CommandDocumentation: Sendable {
         rename :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, replacing what the new name held.
         renamenx :: 1.0.0 :: O(1) :: key:key0 newkey:key1 :: Renames a key, provided that the new name is free.
         scan :: 2.8.0 :: O(1) for a call, O(N) for a whole pass over N keys :: cursor:integer [MATCH=pattern:pattern] [COUNT=count:integer] [TYPE=type@6.0.0] :: Walks over the keys of the database step by step.
+        sort :: 1.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] [STORE=destination:key2] :: Sorts the elements of a list, a set or a sorted set, and returns or stores them.
+        sort_ro :: 7.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] :: Sorts the elements of a list, a set or a sorted set.
         touch :: 3.2.1 :: O(N), N being the number of keys :: key:key0* :: Counts how many of the keys exist and marks them as used.
         ttl :: 1.0.0 :: O(1) :: key:key0 :: Returns how many seconds are left until a key expires.
         type :: 1.0.0 :: O(1) :: key:key0 :: Returns the type of the value in a key.
@@ -192,6 +240,8 @@ public struct CommandDocumentation: Sendable {
         georadiusbymember_ro :: 3.2.10 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 member radius:double unit:(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] count:[COUNT=count:integer [ANY]] order:[ASC|DESC] :: Returns the members within a distance of a member. :: 6.2.0 :: `GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments
         geosearch :: 6.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: key:key0 from:(FROMMEMBER=member|FROMLONLAT=longitude_latitude:(longitude:double latitude:double)) by:(circle:(BYRADIUS=radius:double unit:(M|KM|FT|MI))|box:(BYBOX=width:double height:double unit:(M|KM|FT|MI))) order:[ASC|DESC] count:[COUNT=count:integer [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH] :: Returns the members within a circle or a box around a place or a member.
         geosearchstore :: 6.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: destination:key0 source:key1 from:(FROMMEMBER=member|FROMLONLAT=longitude_latitude:(longitude:double latitude:double)) by:(circle:(BYRADIUS=radius:double unit:(M|KM|FT|MI))|box:(BYBOX=width:double height:double unit:(M|KM|FT|MI))) order:[ASC|DESC] count:[COUNT=count:integer [ANY]] [STOREDIST] :: Stores the members within a circle or a box around a place or a member.
+        wait :: 3.0.0 :: O(1) :: numreplicas:integer timeout:integer :: Waits until so many replicas have what the connection has written.
+        waitaof :: 7.2.0 :: O(1) :: numlocal:integer numreplicas:integer timeout:integer :: Waits until what the connection has written is on the disks of this server and of so many replicas.
         # transactions
         discard :: 2.0.0 :: O(N), N being the number of queued commands ::  :: Drops the queued transaction.
         exec :: 1.2.0 :: Depends on the queued commands ::  :: Runs the queued transaction as one.
@@ -201,7 +251,9 @@ public struct CommandDocumentation: Sendable {
         # connection
         auth :: 1.0.0 :: O(N), N being the number of the user's passwords :: [username@6.0.0] password :: Logs the connection in.
         client :: 2.4.0 :: Depends on the subcommand ::  :: Tells about connections and manages them.
+        client|caching :: 6.0.0 :: O(1) :: mode:(YES|NO) :: Says whether the keys of the next command are tracked.
         client|getname :: 2.6.9 :: O(1) ::  :: Returns the connection's name.
+        client|getredir :: 6.0.0 :: O(1) ::  :: Returns which connection gets this one's invalidation messages.
         client|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
         client|id :: 5.0.0 :: O(1) ::  :: Returns the connection's number.
         client|info :: 6.2.0 :: O(1) ::  :: Describes this connection.
@@ -213,6 +265,8 @@ public struct CommandDocumentation: Sendable {
         client|reply :: 3.2.0 :: O(1) :: on_off_skip:(ON|OFF|SKIP) :: Switches replies to this connection on or off.
         client|setinfo :: 7.2.0 :: O(1) :: attr:(lib-name=libname|lib-ver=libver) :: Notes the client library's name or version for CLIENT LIST.
         client|setname :: 2.6.9 :: O(1) :: connection-name :: Names the connection.
+        client|tracking :: 6.0.0 :: O(1) :: status:(ON|OFF) [REDIRECT=client-id:integer] [PREFIX=prefix**] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] :: Has the server tell which of the keys that the connection has read were changed.
+        client|trackinginfo :: 6.2.0 :: O(1) ::  :: Returns how the connection's keys are tracked.
         client|unblock :: 5.0.0 :: O(log N), N being the number of connections :: client-id:integer timeout_error:[TIMEOUT|ERROR] :: Ends the wait of a client that a blocking command holds.
         client|unpause :: 6.2.0 :: O(N), N being the number of paused clients ::  :: Ends CLIENT PAUSE.
         echo :: 1.0.0 :: O(1) :: message :: Returns the message.
@@ -221,7 +275,37 @@ public struct CommandDocumentation: Sendable {
         quit :: 1.0.0 :: O(1) ::  :: Closes the connection. :: 7.2.0 :: just closing the connection
         reset :: 6.2.0 :: O(1) ::  :: Puts the connection into the state of a new one.
         select :: 1.0.0 :: O(1) :: index:integer :: Chooses the database that the connection works on.
+        # pubsub
+        psubscribe :: 2.0.0 :: O(N), N being the number of patterns :: pattern:(pattern:pattern)* :: Listens to all channels whose names match.
+        publish :: 2.0.0 :: O(N+M), N being the number of the channel's listeners and M that of all patterns :: channel message :: Sends a message to a channel.
+        pubsub :: 2.8.0 :: Depends on the subcommand ::  :: Tells about channels and who listens.
+        pubsub|channels :: 2.8.0 :: O(N), N being the number of channels :: [pattern:pattern] :: Returns the channels that somebody listens to.
+        pubsub|help :: 6.2.0 :: O(1) ::  :: Lists the subcommands.
+        pubsub|numpat :: 2.8.0 :: O(1) ::  :: Counts the patterns that somebody listens to.
+        pubsub|numsub :: 2.8.0 :: O(N), N being the number of channels asked for :: [channel*] :: Counts the listeners of channels.
+        pubsub|shardchannels :: 7.0.0 :: O(N), N being the number of shard channels :: [pattern:pattern] :: Returns the shard channels that somebody listens to.
+        pubsub|shardnumsub :: 7.0.0 :: O(N), N being the number of shard channels asked for :: [shardchannel*] :: Counts the listeners of shard channels.
+        punsubscribe :: 2.0.0 :: O(N), N being the number of patterns :: [pattern:pattern*] :: Stops listening to some or all patterns.
+        spublish :: 7.0.0 :: O(N), N being the number of the channel's listeners :: shardchannel message :: Sends a message to a shard channel.
+        ssubscribe :: 7.0.0 :: O(N), N being the number of shard channels :: shardchannel* :: Listens to shard channels.
+        subscribe :: 2.0.0 :: O(N), N being the number of channels :: channel* :: Listens to channels.
+        sunsubscribe :: 7.0.0 :: O(N), N being the number of shard channels :: [shardchannel*] :: Stops listening to some or all shard channels.
+        unsubscribe :: 2.0.0 :: O(N), N being the number of channels :: [channel*] :: Stops listening to some or all channels.
         # server
+        acl :: 6.0.0 :: Depends on the subcommand ::  :: Tells and changes who may do what.
+        acl|cat :: 6.0.0 :: O(1) :: [categoryname] :: Returns the categories of commands, or the commands of one.
+        acl|deluser :: 6.0.0 :: O(1) :: username* :: Removes users and ends their connections.
+        acl|dryrun :: 7.0.0 :: O(1) :: username command [arg*] :: Tells whether a user could run a command, without running it.
+        acl|genpass :: 6.0.0 :: O(1) :: [bits:integer] :: Makes a random password.
+        acl|getuser :: 6.0.0 :: O(N), N being the number of the user's rules :: username :: Returns the rules of a user.
+        acl|help :: 6.0.0 :: O(1) ::  :: Lists the subcommands.
+        acl|list :: 6.0.0 :: O(N), N being the number of users ::  :: Returns all users as lines of an ACL file.
+        acl|load :: 6.0.0 :: O(N), N being the number of users ::  :: Reads the users from the ACL file again.
+        acl|log :: 6.0.0 :: O(N), N being the number of entries :: operation:[count:integer|RESET] :: Returns what was denied lately, or forgets it.
+        acl|save :: 6.0.0 :: O(N), N being the number of users ::  :: Writes the users to the ACL file.
+        acl|setuser :: 6.0.0 :: O(N), N being the number of rules :: username [rule*] :: Makes or changes a user.
+        acl|users :: 6.0.0 :: O(N), N being the number of users ::  :: Returns the names of all users.
+        acl|whoami :: 6.0.0 :: O(1) ::  :: Returns the name of the connection's user.
         command :: 2.8.13 :: O(N), N being the number of commands ::  :: Describes all commands.
         command|count :: 2.8.13 :: O(1) ::  :: Counts the commands.
         command|docs :: 7.0.0 :: O(N), N being the number of commands asked for :: [command-name*] :: Returns the documentation of commands.
@@ -260,6 +344,7 @@ public struct CommandDocumentation: Sendable {
         memory|purge :: 4.0.0 :: Depends on how much memory is allocated ::  :: Asks the allocator to give memory back.
         memory|stats :: 4.0.0 :: O(1) ::  :: Returns what memory is used for in figures.
         memory|usage :: 4.0.0 :: O(N), N being the number of samples :: key:key0 [SAMPLES=count:integer] :: Estimates the bytes that a key and its value take.
+        monitor :: 1.0.0 ::  ::  :: Shows every command that the server runs.
         role :: 2.8.12 :: O(1) ::  :: Returns whether the server is a primary or a replica, with its peers.
         save :: 1.0.0 :: O(N), N being the number of keys ::  :: Writes a snapshot while everybody waits.
         shutdown :: 1.0.0 :: O(N) when a snapshot is saved, N being the number of keys; else O(1) :: nosave_save:[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0] :: Stops the server in order.

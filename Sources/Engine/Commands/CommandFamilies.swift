@@ -14,5 +14,6 @@ public enum CommandFamilies {
         SortedSetCommands.table,
         GeoCommands.table,
         StreamCommands.table,
+        SortCommands.table,
     ]
 }

@@ -17,61 +17,9 @@ public enum CommandsToCome {
                 .at(3, .rw, [.access, .delete]),
                 .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
             ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome),
-        CommandSpec(
-            "sort", -2, [.write, .denyOOM], .generic,
-            keys: [.first(.ro, [.access]), .unknown(.ro, [.access]), .unknown(.ow, [.update])],
-            acl: [.set, .sortedSet, .list, .dangerous], .toCome),
-        CommandSpec(
-            "sort_ro", -2, [.readonly], .generic,
-            keys: [.first(.ro, [.access]), .unknown(.ro, [.access])],
-            acl: [.set, .sortedSet, .list, .dangerous], .toCome),
-        CommandSpec(
-            "wait", 3, [], .generic, tips: [.requestAllShards, .responseAggregateMin],
-            acl: [.connection], .toCome),
-        CommandSpec(
-            "waitaof", 4, [.noScript], .generic, tips: [.requestAllShards, .responseAggregateMin],
-            acl: [.connection], .toCome),
     ]
 
     private static let server: [CommandSpec] = [
-        CommandSpec(
-            "acl", -2, [.sentinel], .server, .toCome,
-            subcommands: [
-                CommandSpec(
-                    "acl|cat", -2, [.noScript, .loading, .stale, .sentinel], .server, .toCome),
-                CommandSpec(
-                    "acl|deluser", -3, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    tips: [.requestAllNodes, .responseAllSucceeded], .toCome),
-                CommandSpec(
-                    "acl|dryrun", -4, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    .toCome),
-                CommandSpec(
-                    "acl|genpass", -2, [.noScript, .loading, .stale, .sentinel], .server, .toCome),
-                CommandSpec(
-                    "acl|getuser", 3, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    .toCome),
-                CommandSpec("acl|help", 2, [.loading, .stale, .sentinel], .server, .toCome),
-                CommandSpec(
-                    "acl|list", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    .toCome),
-                CommandSpec(
-                    "acl|load", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    .toCome),
-                CommandSpec(
-                    "acl|log", -2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    .toCome),
-                CommandSpec(
-                    "acl|save", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    tips: [.requestAllNodes, .responseAllSucceeded], .toCome),
-                CommandSpec(
-                    "acl|setuser", -3, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    tips: [.requestAllNodes, .responseAllSucceeded], .toCome),
-                CommandSpec(
-                    "acl|users", 2, [.admin, .noScript, .loading, .stale, .sentinel], .server,
-                    .toCome),
-                CommandSpec(
-                    "acl|whoami", 2, [.noScript, .loading, .stale, .sentinel], .server, .toCome),
-            ]),
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
         CommandSpec(
             "module", -2, [], .server, .toCome,

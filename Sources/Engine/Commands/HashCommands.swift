@@ -274,7 +274,7 @@ public enum HashCommands {
         }
         let size = hash.liveCount
         if wanted < 0, size > 0 {
-            try CommandContext.checkRepetitions(wanted)
+            try CommandContext.checkRepetitions(wanted, of: hash.count, bytes: hash.bytes)
             beginPairs(&context, -wanted, showsValues)
             return context.withRandom { context, next in
                 for _ in 0..<(-wanted) {

@@ -420,7 +420,7 @@ public enum KeyCommands {
         guard let entry = context.lookupSilently(context.key(at: 2)) else {
             return context.reply.null()
         }
-        context.reply.bulk(entry.encoding.name)
+        context.reply.bulk(entry.encodingName(context.limits.encodings))
     }
 
     /// What Redis shows for the small integers that all its keys share.

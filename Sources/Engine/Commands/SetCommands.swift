@@ -140,7 +140,7 @@ public enum SetCommands {
             return context.reply.array(0)
         }
         if wanted < 0 {
-            try CommandContext.checkRepetitions(wanted)
+            try CommandContext.checkRepetitions(wanted, of: set.count, bytes: set.bytes)
             context.reply.array(-wanted)
             return context.withRandom { context, next in
                 for _ in 0..<(-wanted) {

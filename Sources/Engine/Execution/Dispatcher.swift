@@ -15,6 +15,10 @@ public struct Dispatcher: ~Copyable {
     public var watches = WatchTable()
     public var blocked = BlockedKeys()
     public var undurable = UndurableKeys()
+    /// While data is loaded nobody is told of keys.
+    public var isLoading = false {
+        didSet { updateRecording() }
+    }
     public let rows: HotRows
 
     public init(table: CommandTable, context: consuming CommandContext) {
@@ -150,7 +154,7 @@ public struct Dispatcher: ~Copyable {
     public mutating func updateRecording() {
         let tracks = context.changedKeys.isOn
         context.keyspace.recordsTouched =
-            undurable.isOn || !watches.isEmpty || !blocked.isEmpty || tracks
+            !isLoading && (undurable.isOn || !watches.isEmpty || !blocked.isEmpty || tracks)
         context.keyspace.recordsHashes = tracks
     }
 

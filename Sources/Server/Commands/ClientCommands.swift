@@ -139,7 +139,7 @@ enum ClientCommands {
             filter.address = arguments[2].text
             filter.skipsOwn = false
         } else {
-            try filter.read(arguments)
+            try filter.read(arguments, state.users)
         }
         var killed = 0
         for other in state.sessions.all where filter.matches(other, own: session) {

@@ -61,7 +61,8 @@ enum ConfigCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         do throws(ConfigurationRewriteError) {
-            try state.configuration.rewrite()
+            try state.configuration.rewrite(
+                users: state.users.file.isEmpty ? state.users.lines : [])
         } catch {
             state.diagnostics.warning("CONFIG REWRITE failed: \(error.reply)")
             throw .message(error.reply)

@@ -60,7 +60,7 @@ enum ConnectionCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         guard arguments.count <= 3 else { throw .syntax }
-        if arguments.count == 2, state.settings.password.isEmpty {
+        if arguments.count == 2, state.users.standard.rules.needsNoPassword {
             throw .text(
                 """
                 ERR AUTH <password> called without any password configured for the default user. Are \
@@ -68,7 +68,8 @@ enum ConnectionCommands {
                 """)
         }
         let user = arguments.count == 3 ? arguments[1] : ByteSlice("default")
-        try state.authenticate(session, user: user, password: arguments[arguments.count - 1])
+        try state.authenticate(
+            session, user: user, password: arguments[arguments.count - 1], command: arguments[0])
         state.reply.ok()
     }
 
@@ -107,7 +108,8 @@ enum ConnectionCommands {
         if let name { try state.checkName(name) }
         if let credentials {
             try state.authenticate(
-                session, user: credentials.user, password: credentials.password)
+                session, user: credentials.user, password: credentials.password,
+                command: arguments[0])
         }
         guard session.isAuthenticated else {
             throw .text(
@@ -152,8 +154,7 @@ enum ConnectionCommands {
         session.replyMode = .on
         session.hasNoEvict = false
         session.hasNoTouch = false
-        session.user = "default"
-        session.isAuthenticated = state.settings.password.isEmpty
+        state.assignStandardUser(session)
         state.reply.version = 2
         state.reply.simple("RESET")
     }
@@ -180,24 +181,6 @@ enum ConnectionCommands {
 }
 
 extension ServerState {
-    /// Lets the session in if user and password are right; the comparison takes as long for any wrong password
-    /// of the same length.
-    mutating func authenticate(
-        _ session: Session, user: ByteSlice, password: ByteSlice
-    ) throws(CommandError) {
-        let expected = settings.password
-        var difference = password.count ^ expected.count
-        for index in 0..<min(password.count, expected.count) {
-            difference |= Int(password[index] ^ expected[index])
-        }
-        guard user == ByteSlice("default"), difference == 0 || expected.isEmpty else {
-            statistics.authenticationFailures += 1
-            throw .text("WRONGPASS invalid username-password pair or user is disabled.")
-        }
-        session.isAuthenticated = true
-        session.user = "default"
-    }
-
     /// A client's name is printable and without blanks, since CLIENT LIST separates fields by blanks.
     func checkName(_ name: ByteSlice) throws(CommandError) {
         for index in 0..<name.count where name[index] < 33 || name[index] > 126 {

@@ -146,6 +146,15 @@ extension ServerState {
         let mark = reply.buffer.count
         var succeeded = true
         dispatcher.context.database = session.database
+        if session.restrictions.contains(.limited),
+            let denial = denial(queued.row, arguments, session, isInTransaction: true)
+        {
+            reply.error(denial.textInTransaction)
+            return noteError(replyAt: mark)
+        }
+        if session.restrictions.contains(.limited) {
+            limitReading(session, queued.row, arguments)
+        }
         if case .session(let handler) = dispatcher.table.spec(at: queued.row).handler {
             do throws(CommandError) {
                 try handlers[handler](&self, session, arguments)

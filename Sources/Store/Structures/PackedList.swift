@@ -283,6 +283,8 @@ public struct PackedList {
         _ wanted: ByteSlice, from offset: Int? = nil, skipping skipped: Int = 0
     ) -> Int? {
         let integer = DecimalText.parse(wanted)
+        // Names that stand together tend to begin alike: their last bytes tell most of them apart.
+        let last = wanted.isEmpty ? 0 : wanted[wanted.count - 1]
         let end = endOffset
         var offset = offset ?? Self.headerBytes
         var left = 0
@@ -295,6 +297,7 @@ public struct PackedList {
                     if let integer, integer == Int64(first) { return offset }
                 } else if first < 0xC0 {
                     if Int(first & 0x3F) == wanted.count,
+                        wanted.isEmpty || byte(offset + wanted.count) == last,
                         unsafe memcmp(base + offset + 1, wanted.pointer, wanted.count) == 0
                     {
                         return offset

@@ -40,6 +40,14 @@ public struct HashValue {
         }
     }
 
+    /// Bytes of memory that the fields take, about.
+    public var bytes: Int {
+        switch form {
+        case .packed(let list): list.byteCount
+        case .table(let table): table.memoryBytes
+        }
+    }
+
     /// The number of fields that have not expired. Takes its time if some may have.
     public var liveCount: Int {
         guard hasDue else { return count }
@@ -190,6 +198,16 @@ extension Entry {
     var fieldTable: MemberTable? {
         guard kind == ValueType.hash.rawValue | Encoding.hashtable.rawValue << 4 else { return nil }
         return root(MemberTable.self)
+    }
+
+    /// The encoding's name as OBJECT ENCODING shows it: a small hash whose fields have deadlines is a table here,
+    /// and packed in Redis.
+    public func encodingName(_ limits: EncodingLimits) -> StaticString {
+        guard let table = fieldTable, table.deadlineCount > 0, table.count <= limits.hashEntriesMax
+        else { return encoding.name }
+        var longest = 0
+        table.forEach { longest = max(longest, $0.member.count, $0.value.count) }
+        return longest > limits.hashBytesMax ? encoding.name : "listpackex"
     }
 
     /// No field of the hash has an earlier deadline; nil if it has none with a deadline.

@@ -26,6 +26,15 @@ public enum SetValue {
         }
     }
 
+    /// Bytes of memory that the members take, about.
+    public var bytes: Int {
+        switch self {
+        case .integers(let set): set.byteCount
+        case .packed(let list): list.byteCount
+        case .table(let table): table.memoryBytes
+        }
+    }
+
     @inline(__always)
     public func contains(_ member: ByteSlice, _ hasher: ByteHash) -> Bool {
         switch self {

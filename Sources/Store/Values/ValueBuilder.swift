@@ -16,8 +16,8 @@ public struct ValueBuilder: ~Copyable {
         case packed(ValueType, Encoding)
         case table(ValueType, MemberTable)
         case sortedSet(SortedSetRoot)
-        case stream(StreamValue)
         case list(ListNodes)
+        case stream(StreamValue)
     }
 
     private let limits: EncodingLimits
@@ -54,8 +54,8 @@ public struct ValueBuilder: ~Copyable {
         case .nothing, .string, .integer, .whole, .packed: break
         case .table(_, let table): unsafe free(table.raw, .hashtable, &clock)
         case .sortedSet(let root): root.release(&clock)
-        case .stream(let stream): unsafe free(stream.raw, .stream, &clock)
         case .list(let nodes): unsafe free(nodes.raw, .quicklist, &clock)
+        case .stream(let stream): unsafe free(stream.raw, .stream, &clock)
         }
     }
 
@@ -413,10 +413,10 @@ public struct ValueBuilder: ~Copyable {
             keyspace.setRoot(key, database, type, .hashtable, to: table, deadline: deadline)
         case .sortedSet(let root):
             keyspace.setRoot(key, database, .sortedSet, .skiplist, to: root, deadline: deadline)
-        case .stream(let stream):
-            keyspace.setRoot(key, database, .stream, .stream, to: stream, deadline: deadline)
         case .list(let nodes):
             keyspace.setRoot(key, database, .list, .quicklist, to: nodes, deadline: deadline)
+        case .stream(let stream):
+            keyspace.setRoot(key, database, .stream, .stream, to: stream, deadline: deadline)
         }
         state = .nothing
     }

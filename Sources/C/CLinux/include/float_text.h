@@ -17,6 +17,8 @@ int hf_parse_double(const void *text, size_t length, double *value);
 /// As `hf_parse_double`, without its pickiness: leading blanks, an empty text, overflow, and whatever follows a
 /// NUL byte are let pass.
 int hf_parse_bound(const void *text, size_t length, double *value);
+/// As `hf_parse_bound`, but not what overflows or underflows.
+int hf_parse_weight(const void *text, size_t length, double *value);
 /// Writes `value` as `%.17g`, infinities as `inf` and `-inf`; gives the length. `room` must be at least 32.
 long hf_format_17(double value, void *out, size_t room);
 /// Writes `value` as `%f`; gives the length. `room` must be at least `HF_DOUBLE_ROOM`.
