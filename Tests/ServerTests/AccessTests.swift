@@ -301,7 +301,7 @@ struct AccessTests {
         _ = try admin.command("RPUSH", "l", "2", "1")
         _ = try admin.command("ACL", "SETUSER", "u", "on", "nopass", "+sort", "~l")
         _ = try user.command("AUTH", "u", "")
-        let denied = "option of SORT denied due to insufficient ACL permissions"
+        let denied = "option of SORT denied due to insufficient ACL permissions."
         #expect(try user.command("SORT", "l").items?.count == 2)
         #expect(try user.command("SORT", "l", "BY", "none").items?.count == 2)
         #expect(try user.command("SORT", "l", "BY", "w*") == .error("ERR BY \(denied)"))

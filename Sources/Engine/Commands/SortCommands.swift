@@ -256,13 +256,13 @@ private struct SortRequest {
                     isUnsorted = true
                 } else if !context.limits.readsAnyKey {
                     throw .text(
-                        "ERR BY option of SORT denied due to insufficient ACL permissions")
+                        "ERR BY option of SORT denied due to insufficient ACL permissions.")
                 }
                 index += 1
             } else if word.equalsIgnoringCase("get"), left >= 1 {
                 guard context.limits.readsAnyKey else {
                     throw .text(
-                        "ERR GET option of SORT denied due to insufficient ACL permissions")
+                        "ERR GET option of SORT denied due to insufficient ACL permissions.")
                 }
                 gets.append(SortPattern(arguments[index + 1]))
                 index += 1
