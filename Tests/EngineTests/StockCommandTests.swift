@@ -65,6 +65,10 @@ struct StockCommandTests {
         "zrank": "takes WITHSCORE",
         "zrevrank": "takes WITHSCORE",
         "wait": "scripts may call it",
+        "blmove": "scripts may call it",
+        "blpop": "scripts may call it",
+        "brpop": "scripts may call it",
+        "brpoplpush": "scripts may call it",
     ]
 
     // MARK: COMMAND DOCS

@@ -126,20 +126,4 @@ struct FolderExchangeTests {
         try ours.start()
         #expect(try DataSet(of: ours.connect()) == data)
     }
-
-    @Test("a base with data in RDB form is refused by name until snapshots can be read")
-    func baseOfRDB() throws {
-        let folder = try TemporaryFolder()
-        let stock = try StockServer(Self.appendOnly, folder: folder)
-        let connection = try stock.connect()
-        try connection.command("SET", "k", "v")
-        try connection.command("BGREWRITEAOF")
-        while try connection.command("INFO", "persistence").text?
-            .contains("aof_rewrite_in_progress:0") != true
-        {}
-        stock.stop()
-        let ours = try ServerProcess([], folder: folder, waits: false)
-        #expect(ours.waitForEnd() == .exited(1))
-        #expect(ours.log.contains("base.rdb"), "\(ours.log)")
-    }
 }

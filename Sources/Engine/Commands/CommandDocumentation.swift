@@ -164,6 +164,9 @@ public struct CommandDocumentation: Sendable {
         sort :: 1.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] [STORE=destination:key2] :: Sorts the elements of a list, a set or a sorted set, and returns or stores them.
         sort_ro :: 7.0.0 :: O(N+M*log(M)), N being the number of elements and M the number returned :: key:key0 [BY=by-pattern:pattern] [LIMIT=limit:(offset:integer count:integer)] [GET=get-pattern:pattern**] order:[ASC|DESC] [sorting!ALPHA] :: Sorts the elements of a list, a set or a sorted set.
         touch :: 3.2.1 :: O(N), N being the number of keys :: key:key0* :: Counts how many of the keys exist and marks them as used.
+        dump :: 2.6.0 :: O(N*M), N being the number of parts of the value and M their average size :: key:key0 :: Returns the value of a key in a form that RESTORE takes.
+        restore :: 2.6.0 :: O(N*M), N being the number of parts of the value and M their average size; O(log N) more for each member of a sorted set :: key:key0 ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME=seconds:integer@5.0.0] [FREQ=frequency:integer@5.0.0] :: Makes a key of what DUMP returned.
+        restore-asking :: 3.0.0 :: O(N*M), N being the number of parts of the value and M their average size; O(log N) more for each member of a sorted set :: key:key0 ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME=seconds:integer@5.0.0] [FREQ=frequency:integer@5.0.0] :: As RESTORE, for a cluster that moves keys.
         ttl :: 1.0.0 :: O(1) :: key:key0 :: Returns how many seconds are left until a key expires.
         type :: 1.0.0 :: O(1) :: key:key0 :: Returns the type of the value in a key.
         unlink :: 4.0.0 :: O(1) for each key; memory is freed later :: key:key0* :: Deletes keys and frees their memory later.
@@ -242,6 +245,29 @@ public struct CommandDocumentation: Sendable {
         geosearchstore :: 6.2.0 :: O(N+log(M)), N being the number of members around the place and M of those found :: destination:key0 source:key1 from:(FROMMEMBER=member|FROMLONLAT=longitude_latitude:(longitude:double latitude:double)) by:(circle:(BYRADIUS=radius:double unit:(M|KM|FT|MI))|box:(BYBOX=width:double height:double unit:(M|KM|FT|MI))) order:[ASC|DESC] count:[COUNT=count:integer [ANY]] [STOREDIST] :: Stores the members within a circle or a box around a place or a member.
         wait :: 3.0.0 :: O(1) :: numreplicas:integer timeout:integer :: Waits until so many replicas have what the connection has written.
         waitaof :: 7.2.0 :: O(1) :: numlocal:integer numreplicas:integer timeout:integer :: Waits until what the connection has written is on the disks of this server and of so many replicas.
+        # list
+        blmove :: 6.2.0 :: O(1) :: source:key0 destination:key1 wherefrom:(LEFT|RIGHT) whereto:(LEFT|RIGHT) timeout:double :: Moves an element from one list to another, and waits for one if there is none.
+        blmpop :: 7.0.0 :: O(N+M), N being the number of keys and M of the elements taken :: timeout:double numkeys:integer key:key0* where:(LEFT|RIGHT) [COUNT=count:integer] :: Takes elements from the first of several lists that has any, and waits if none has.
+        blpop :: 2.0.0 :: O(N), N being the number of keys :: key:key0* timeout:double :: Takes the first element of the first of several lists that has any, and waits if none has.
+        brpop :: 2.0.0 :: O(N), N being the number of keys :: key:key0* timeout:double :: Takes the last element of the first of several lists that has any, and waits if none has.
+        brpoplpush :: 2.2.0 :: O(1) :: source:key0 destination:key1 timeout:double :: Moves the last element of a list to the front of another, and waits for one if there is none. :: 6.2.0 :: `BLMOVE` with the `RIGHT` and `LEFT` arguments
+        lindex :: 1.0.0 :: O(log N), N being the number of elements :: key:key0 index:integer :: Returns an element by its index.
+        linsert :: 2.2.0 :: O(N), N being the number of elements before the pivot :: key:key0 where:(BEFORE|AFTER) pivot element :: Puts an element before or after another.
+        llen :: 1.0.0 :: O(1) :: key:key0 :: Returns the number of elements in a list.
+        lmove :: 6.2.0 :: O(1) :: source:key0 destination:key1 wherefrom:(LEFT|RIGHT) whereto:(LEFT|RIGHT) :: Moves an element from one list to another.
+        lmpop :: 7.0.0 :: O(N+M), N being the number of keys and M of the elements taken :: numkeys:integer key:key0* where:(LEFT|RIGHT) [COUNT=count:integer] :: Takes elements from the first of several lists that has any.
+        lpop :: 1.0.0 :: O(N), N being the number of elements taken :: key:key0 [count:integer@6.2.0] :: Takes elements from the front of a list.
+        lpos :: 6.0.6 :: O(N), N being the number of elements looked at :: key:key0 element [RANK=rank:integer] [COUNT=num-matches:integer] [MAXLEN=len:integer] :: Returns the indexes of elements that equal one.
+        lpush :: 1.0.0 :: O(1) for each element :: key:key0 element* :: Adds elements at the front of a list; a missing key starts as an empty one.
+        lpushx :: 2.2.0 :: O(1) for each element :: key:key0 element* :: Adds elements at the front of a list that exists.
+        lrange :: 1.0.0 :: O(log N + M), N being the number of elements and M of those returned :: key:key0 start:integer stop:integer :: Returns the elements within a range of indexes.
+        lrem :: 1.0.0 :: O(N+M), N being the number of elements and M of those removed :: key:key0 count:integer element :: Removes elements that equal one.
+        lset :: 1.0.0 :: O(log N), N being the number of elements :: key:key0 index:integer element :: Replaces an element by its index.
+        ltrim :: 1.0.0 :: O(N), N being the number of elements removed :: key:key0 start:integer stop:integer :: Removes all elements outside of a range of indexes.
+        rpop :: 1.0.0 :: O(N), N being the number of elements taken :: key:key0 [count:integer@6.2.0] :: Takes elements from the end of a list.
+        rpoplpush :: 1.2.0 :: O(1) :: source:key0 destination:key1 :: Moves the last element of a list to the front of another. :: 6.2.0 :: `LMOVE` with the `RIGHT` and `LEFT` arguments
+        rpush :: 1.0.0 :: O(1) for each element :: key:key0 element* :: Adds elements at the end of a list; a missing key starts as an empty one.
+        rpushx :: 2.2.0 :: O(1) for each element :: key:key0 element* :: Adds elements at the end of a list that exists.
         # transactions
         discard :: 2.0.0 :: O(N), N being the number of queued commands ::  :: Drops the queued transaction.
         exec :: 1.2.0 :: Depends on the queued commands ::  :: Runs the queued transaction as one.
