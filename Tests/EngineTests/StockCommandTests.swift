@@ -100,10 +100,14 @@ struct StockCommandTests {
         "command|getkeys": "arguments",
         "command|getkeysandflags": "arguments",
         "getset": "no documentation markup in what replaces it",
+        "pfmerge": "sources may be left out",
         "psetex": "deprecated",
         "quit": "deprecated",
+        "restore-asking": "no mark of system commands",
         "setex": "deprecated",
         "setnx": "deprecated",
+        "sort": "names of arguments, and which patterns name keys",
+        "sort_ro": "names of arguments, and which patterns name keys",
         "zrank": "takes WITHSCORE",
         "zrevrank": "takes WITHSCORE",
     ]
@@ -124,6 +128,10 @@ struct StockCommandTests {
                 }
             }
             visit(documentation.arguments)
+            // Channels aren't keys, and SORT's patterns name keys without being any.
+            if spec.name.hasPrefix("s"), spec.group == .pubsub || spec.name.hasPrefix("sort") {
+                continue
+            }
             #expect(named == Set(spec.keys.indices), "\(spec.name)")
         }
     }

@@ -352,7 +352,7 @@ public struct CommandDocumentation: Sendable {
         flushdb :: 1.0.0 :: O(N), N being the number of keys in the database :: async:[ASYNC@4.0.0|SYNC@6.2.0] :: Deletes the keys of the database.
         info :: 1.0.0 :: O(1) :: [section*] :: Reports the server's state and counters.
         bgrewriteaof :: 1.0.0 :: O(N), N being the number of keys, on another thread ::  :: Writes a new base for the log in the background.
-        bgsave :: 1.0.0 :: O(N), N being the number of keys, on another thread :: schedule:[SCHEDULE@3.2.2] :: Writes a snapshot in the background.
+        bgsave :: 1.0.0 :: O(N), N being the number of keys, on another thread :: [SCHEDULE@3.2.2] :: Writes a snapshot in the background.
         lastsave :: 1.0.0 :: O(1) ::  :: Returns the Unix time of the last snapshot that succeeded.
         latency :: 2.8.13 :: Depends on the subcommand ::  :: Tells what made the server slow to answer.
         latency|doctor :: 2.8.13 :: O(1) ::  :: Explains the latencies that were measured.
