@@ -234,13 +234,11 @@ public final class EngineHarness {
         }
         return nodes
     }
-    /// Stops the process if the keyspace disagrees with itself.
+
+    /// Walks all data and stops the process at the first thing that does not agree.
     public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
 
     /// What DEBUG DIGEST would show.
-    /// Walks all data and stops at the first thing that does not agree.
-    public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
-
     public var digest: String { dispatcher.context.keyspace.digest().hex }
 
     public func key(_ name: String) -> KeyState? { state(of: database)[Array(name.utf8)] }

@@ -219,6 +219,21 @@ public final class RESPConnection {
         }
     }
 
+    /// Whether something has come that wasn't taken yet; waits for it up to `seconds`.
+    public func hasReply(within seconds: Double) throws(Failure) -> Bool {
+        if taken < received.count { return true }
+        let usual = timeoutSeconds
+        timeoutSeconds = seconds
+        defer { timeoutSeconds = usual }
+        do throws(Failure) {
+            try fill()
+            return true
+        } catch {
+            if case .timedOut = error { return false }
+            throw error
+        }
+    }
+
     /// Whether the peer has closed the connection; waits for it up to `seconds`.
     public func isClosed(within seconds: Double) -> Bool {
         let usual = timeoutSeconds

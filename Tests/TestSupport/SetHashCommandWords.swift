@@ -16,7 +16,7 @@ public struct SetHashCommandGenerator {
     }
 
     /// A member or field: few of them, integers and short texts, now and then a long one.
-    private mutating func member() -> [UInt8] {
+    private mutating func setMember() -> [UInt8] {
         switch values.random.below(20) {
         case 0: return values.number()
         case 1: return values.value()
@@ -28,7 +28,7 @@ public struct SetHashCommandGenerator {
 
     private mutating func members() -> [[UInt8]] {
         let most = values.random.oneIn(15) ? 20 : 3
-        return (0...values.random.below(most)).map { _ in member() }
+        return (0...values.random.below(most)).map { _ in setMember() }
     }
 
     private mutating func keys(_ type: String) -> [[UInt8]] {
@@ -59,7 +59,7 @@ public struct SetHashCommandGenerator {
         var words = whole()
         if values.random.oneIn(40) {
             // A word missing, or one too many.
-            if values.random.oneIn(2) { words.removeLast() } else { words.append(member()) }
+            if values.random.oneIn(2) { words.removeLast() } else { words.append(setMember()) }
         }
         return words
     }
@@ -95,8 +95,8 @@ public struct SetHashCommandGenerator {
         let head = word(name)
         switch name {
         case "sadd", "srem", "smismember": return [head, key("set")] + members()
-        case "smove": return [head, key("set"), key("set"), member()]
-        case "sismember": return [head, key("set"), member()]
+        case "smove": return [head, key("set"), key("set"), setMember()]
+        case "sismember": return [head, key("set"), setMember()]
         case "spop", "srandmember":
             return [head, key("set")] + (values.random.oneIn(2) ? [count()] : [])
         case "sscan": return [head, key("set")] + scan()
@@ -121,11 +121,11 @@ public struct SetHashCommandGenerator {
         let head = word(name)
         switch name {
         case "hset", "hmset":
-            return [head, key("hash")] + members().flatMap { [$0, member()] }
-        case "hsetnx": return [head, key("hash"), member(), member()]
+            return [head, key("hash")] + members().flatMap { [$0, setMember()] }
+        case "hsetnx": return [head, key("hash"), setMember(), setMember()]
         case "hdel", "hmget": return [head, key("hash")] + members()
-        case "hexists", "hget", "hstrlen": return [head, key("hash"), member()]
-        case "hincrby", "hincrbyfloat": return [head, key("hash"), member(), increment()]
+        case "hexists", "hget", "hstrlen": return [head, key("hash"), setMember()]
+        case "hincrby", "hincrbyfloat": return [head, key("hash"), setMember(), increment()]
         case "hrandfield":
             if values.random.oneIn(3) { return [head, key("hash")] }
             return [head, key("hash"), count()]

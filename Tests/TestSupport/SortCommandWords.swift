@@ -8,17 +8,19 @@ extension CommandGenerator {
         switch random.below(16) {
         case 0:
             return words(
-                ["rpush", sortSource("list")], (0...random.below(8)).map { _ in element() })
+                ["rpush", sortSource("list")], (0...random.below(8)).map { _ in sortElement() })
         case 1:
-            return words(["sadd", sortSource("set")], (0...random.below(8)).map { _ in member() })
-        case 2: return words(["zadd", sortSource("zset"), String(random.below(9))], [member()])
-        case 3: return words(["set"], [Array("w_".utf8) + element(), element()])
-        case 4: return words(["hset"], [Array("h_".utf8) + element(), word("f"), element()])
+            return words(
+                ["sadd", sortSource("set")], (0...random.below(8)).map { _ in sortMember() })
+        case 2: return words(["zadd", sortSource("zset"), String(random.below(9))], [sortMember()])
+        case 3: return words(["set"], [Array("w_".utf8) + sortElement(), sortElement()])
+        case 4:
+            return words(["hset"], [Array("h_".utf8) + sortElement(), word("f"), sortElement()])
         case 5:
             let key = pick([sortSource("list"), sortSource("set"), "d0", "d1"])
             return random.oneIn(3)
                 ? words(["del", key], []) : words(["lrange", "d0", "0", "-1"], [])
-        case 6: return words(["del"], [Array(pick(["w_", "h_"]).utf8) + element()])
+        case 6: return words(["del"], [Array(pick(["w_", "h_"]).utf8) + sortElement()])
         default: return sort()
         }
     }
@@ -30,14 +32,14 @@ extension CommandGenerator {
     private mutating func sortSource(_ kind: String) -> String { "\(kind)\(random.below(2))" }
 
     /// Mostly numbers, so that sorting by them is not always an error.
-    private mutating func element() -> [UInt8] {
+    private mutating func sortElement() -> [UInt8] {
         if random.oneIn(60) {
             return Array(pick(["", "x", "1 ", "nan", "a\0b", "a\0a", "a", "-", "zz\u{e9}"]).utf8)
         }
-        return member()
+        return sortMember()
     }
 
-    private mutating func member() -> [UInt8] {
+    private mutating func sortMember() -> [UInt8] {
         let texts = [
             "0", "1", "-1", "3", "10", "100000", "-7000000000", "2.5", "-0", "1e3", "0x10", " 5",
             "inf",

@@ -19,22 +19,22 @@ extension CommandGenerator {
         case "sadd":
             // Sets of all forms: numbers, a few words, long words.
             let key = Array("set\(random.below(3))".utf8)
-            return [head, key] + (0...random.below(3)).map { _ in member() }
+            return [head, key] + (0...random.below(3)).map { _ in sortedSetMember() }
         case "expire": return [head, key(), Array("100000".utf8)]
         case "copy", "rename": return [head, key(), key()]
         case "zadd":
             if random.oneIn(4) {
                 return [head, uniformKey()]
-                    + (0...random.below(3)).flatMap { _ in [zero, member()] }
+                    + (0...random.below(3)).flatMap { _ in [zero, sortedSetMember()] }
             }
             return [head, key()] + addition()
-        case "zincrby": return [head, key(), score(), member()]
+        case "zincrby": return [head, key(), score(), sortedSetMember()]
         case "zcard": return [head, key()]
-        case "zscore": return [head, key(), member()]
+        case "zscore": return [head, key(), sortedSetMember()]
         case "zrank", "zrevrank":
-            return [head, key(), member()]
+            return [head, key(), sortedSetMember()]
         case "zmscore", "zrem":
-            return [head, key()] + (0...random.below(4)).map { _ in member() }
+            return [head, key()] + (0...random.below(4)).map { _ in sortedSetMember() }
         case "zpopmin", "zpopmax":
             return [head, key()] + (0..<random.below(3)).map { _ in count() }.prefix(2)
         case "zmpop": return [head] + keys() + popOptions()
@@ -62,7 +62,7 @@ extension CommandGenerator {
     }
 
     /// A member of sorted sets; none looks like a fraction.
-    public mutating func member() -> [UInt8] {
+    public mutating func sortedSetMember() -> [UInt8] {
         switch random.below(20) {
         case 0: return []
         case 1: return Array(repeating: UInt8(ascii: "m"), count: pick([11, 12, 13, 64, 65, 300]))
@@ -102,9 +102,9 @@ extension CommandGenerator {
             }
         }
         let pairs = random.oneIn(20) ? 0 : 1 + random.below(random.oneIn(3) ? 8 : 2)
-        for _ in 0..<pairs { words += [score(), member()] }
-        if random.oneIn(40) { words.append(member()) }
-        return words.count < 2 ? words + [score(), member()] : words
+        for _ in 0..<pairs { words += [score(), sortedSetMember()] }
+        if random.oneIn(40) { words.append(sortedSetMember()) }
+        return words.count < 2 ? words + [score(), sortedSetMember()] : words
     }
 
     private mutating func count() -> [UInt8] {
@@ -135,7 +135,7 @@ extension CommandGenerator {
         switch random.below(12) {
         case 0: return Array(pick(["", "x", "m1", "+1", "-x", "++"]).utf8)
         case 1, 2, 3: return Array(pick(["-", "+"]).utf8)
-        default: return Array(pick(["[", "("]).utf8) + member()
+        default: return Array(pick(["[", "("]).utf8) + sortedSetMember()
         }
     }
 

@@ -172,7 +172,7 @@ public enum SortCommands {
             }
         }
         context.deleteIfExpired(key)
-        context.keyspace.setValue(key, context.database, from: &builder, deadline: .clear)
+        context.keyspace.setValue(key, context.database, from: &builder, deadline: nil)
         context.notify(.list, "sortstore", key)
     }
 
