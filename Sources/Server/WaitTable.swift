@@ -131,6 +131,7 @@ extension ServerState {
         guard let request = dispatcher.context.blockRequest else { return }
         dispatcher.context.blockRequest = nil
         waits.didPark = true
+        session.lastRow = row
         if session.parked != nil { return }
         let words = request.replacement ?? arguments.copied
         let waiter = dispatcher.beginWait(

@@ -102,7 +102,7 @@ struct CommandTableTests {
             for written in [name, name.uppercased(), name.capitalized] {
                 #expect(written.withSlice { table.lookup(fullName: $0) } == index)
             }
-            for wrong in [name + "x", name + "\0", "x" + name, String(name.dropLast()) + "\u{1}"] {
+            for wrong in [name + "q", name + "\0", "q" + name, String(name.dropLast()) + "\u{1}"] {
                 let found = wrong.withSlice { table.lookup(fullName: $0) }
                 #expect(found == nil, "\(wrong)")
             }

@@ -60,6 +60,8 @@ struct StockCommandTests {
         "msetnx": "tips",
         "randomkey": "tips",
         "scan": "tips",
+        "bzpopmax": "allowed in scripts",
+        "bzpopmin": "allowed in scripts",
         "zrank": "takes WITHSCORE",
         "zrevrank": "takes WITHSCORE",
         "wait": "scripts may call it",

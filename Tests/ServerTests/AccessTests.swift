@@ -293,6 +293,24 @@ struct AccessTests {
                 "ERR This Redis instance is not configured to use an ACL file.") == true)
     }
 
+    @Test("SORT follows BY and GET only for a user who may read any key")
+    func sort() throws {
+        let server = try ServerProcess()
+        let admin = try server.connect()
+        let user = try server.connect()
+        _ = try admin.command("RPUSH", "l", "2", "1")
+        _ = try admin.command("ACL", "SETUSER", "u", "on", "nopass", "+sort", "~l")
+        _ = try user.command("AUTH", "u", "")
+        let denied = "option of SORT denied due to insufficient ACL permissions."
+        #expect(try user.command("SORT", "l").items?.count == 2)
+        #expect(try user.command("SORT", "l", "BY", "none").items?.count == 2)
+        #expect(try user.command("SORT", "l", "BY", "w*") == .error("ERR BY \(denied)"))
+        #expect(try user.command("SORT", "l", "GET", "#") == .error("ERR GET \(denied)"))
+        _ = try admin.command("ACL", "SETUSER", "u", "%R~*")
+        #expect(try user.command("SORT", "l", "BY", "w*", "GET", "#").items?.count == 2)
+        #expect(try admin.command("SORT", "l", "GET", "#").items?.count == 2)
+    }
+
     @Test("a waiting command is refused when its user may no longer run it")
     func revokedWhileQueued() throws {
         let server = try ServerProcess()

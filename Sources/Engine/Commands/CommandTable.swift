@@ -27,6 +27,8 @@ public struct CommandTable: Sendable {
         public let keyStep: Int16
         /// A second word, if there is one, is looked up with `lookup(_:in:)`.
         public internal(set) var hasSubcommands: Bool
+        /// The second argument is a member of a set or a field of a hash, or may be taken for one.
+        public let namesMember: Bool
         /// Runs on the keyspace alone and has no subcommands.
         public let isData: Bool
         /// The container's index; -1 for a command of its own.
@@ -150,7 +152,10 @@ public struct CommandTable: Sendable {
             CommandFacts(
                 flags: row.flags, arity: Int16(row.arity), firstKey: Int16(keys.first),
                 lastKey: Int16(keys.last), keyStep: Int16(keys.step),
-                hasSubcommands: !row.subcommands.isEmpty, isData: row.handler.isData,
+                hasSubcommands: !row.subcommands.isEmpty,
+                namesMember: (row.group == .set || row.group == .hash) && keys.first == 1
+                    && keys.last == 1 && abs(row.arity) >= 3,
+                isData: row.handler.isData,
                 container: Int16(container)))
         isFound.append(!row.handler.isToCome)
         if !row.handler.isToCome {

@@ -257,14 +257,21 @@ public enum GeoCommands {
         var found = points(
             in: set, centre, shape, limit: search.takesAny ? search.count : 0)
         if search.isSorted || (search.count > 0 && !search.takesAny) {
-            // By number where distances are equal.
             let descends = search.isDescending
-            let order = found.indices.sorted {
-                let (left, right) = (found[$0].distance, found[$1].distance)
-                if left == right { return $0 < $1 }
-                return descends ? left > right : left < right
+            if search.count > 0, search.count < found.count {
+                partialSort(&found, wanted: search.count) { left, right in
+                    if left.distance == right.distance { return 0 }
+                    return (left.distance < right.distance) == descends ? 1 : -1
+                }
+            } else {
+                // What is equally far away stays in the order of the search.
+                let order = found.indices.sorted {
+                    let (left, right) = (found[$0].distance, found[$1].distance)
+                    if left == right { return $0 < $1 }
+                    return descends ? left > right : left < right
+                }
+                found = order.map { found[$0] }
             }
-            found = order.map { found[$0] }
         }
         if search.count > 0 { found = Array(found.prefix(search.count)) }
         if let target = search.target {

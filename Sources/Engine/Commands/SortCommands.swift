@@ -252,9 +252,18 @@ private struct SortRequest {
             } else if word.equalsIgnoringCase("by"), left >= 1 {
                 let pattern = SortPattern(arguments[index + 1])
                 by = pattern
-                if !pattern.hasStar { isUnsorted = true }
+                if !pattern.hasStar {
+                    isUnsorted = true
+                } else if !context.limits.readsAnyKey {
+                    throw .text(
+                        "ERR BY option of SORT denied due to insufficient ACL permissions.")
+                }
                 index += 1
             } else if word.equalsIgnoringCase("get"), left >= 1 {
+                guard context.limits.readsAnyKey else {
+                    throw .text(
+                        "ERR GET option of SORT denied due to insufficient ACL permissions.")
+                }
                 gets.append(SortPattern(arguments[index + 1]))
                 index += 1
             } else {

@@ -34,6 +34,7 @@ public struct Dispatcher: ~Copyable {
     /// first the table slots of all first keys, then, when those have had time to arrive, the entries.
     public mutating func prepare(_ batch: inout CommandBatch, database: Int) {
         var hasKeys = false
+        var hasMembers = false
         for index in 0..<batch.count {
             let arguments = batch.arguments(of: index)
             var row = rows.cached(arguments[0])
@@ -43,8 +44,10 @@ public struct Dispatcher: ~Copyable {
                 rows.remember(arguments[0], row)
             }
             var hash: UInt64 = 0
-            let firstKey = Int(rows.facts(Int(row)).firstKey)
+            let facts = rows.facts(Int(row))
+            let firstKey = Int(facts.firstKey)
             if firstKey > 0, firstKey < arguments.count {
+                if facts.namesMember { hasMembers = true }
                 hash = context.keyspace.hash(arguments[firstKey])
                 context.keyspace.prefetchSlot(hash, database)
                 hasKeys = true
@@ -56,6 +59,29 @@ public struct Dispatcher: ~Copyable {
             let hash = batch[index].keyHash
             if hash != 0 { context.keyspace.prefetchEntry(hash, database) }
         }
+        if hasMembers { prepareMembers(batch, database) }
+    }
+
+    /// So many look-ups of members are prepared at a time: more would drive each other out of the cache.
+    private static let membersMax = 64
+
+    /// Goes one step further for members of big sets and fields of big hashes: page, slot and record.
+    private func prepareMembers(_ batch: borrowing CommandBatch, _ database: Int) {
+        var lookups = InlineArray<64, MemberTable.Lookup>(repeating: MemberTable.Lookup())
+        var count = 0
+        for index in 0..<batch.count where count < Self.membersMax {
+            let command = batch[index]
+            guard command.row >= 0, command.keyHash != 0, rows.facts(Int(command.row)).namesMember
+            else { continue }
+            let arguments = batch.arguments(of: index)
+            guard arguments.count > 2 else { continue }
+            let key = HashedKey(arguments[1], hash: command.keyHash)
+            lookups[count] = context.keyspace.lookup(arguments[2], key, database)
+            lookups[count].prefetchPage()
+            count += 1
+        }
+        for index in 0..<count { lookups[index].prefetchSlot() }
+        for index in 0..<count { lookups[index].prefetchRecord() }
     }
 
     // MARK: Running

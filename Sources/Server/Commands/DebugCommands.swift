@@ -31,6 +31,8 @@ enum DebugCommands {
         case ("htstats-key", 3...4), ("listpack", 3), ("quicklist", 3...4), ("sdslen", 3):
             try structure(&state, session, arguments, name)
 
+        case ("quicklist-packed-threshold", 3): try setThreshold(&state, arguments)
+
         // Time
         case ("sleep", 3): sleep(&state, arguments)
         case ("set-active-expire", 3):
@@ -56,8 +58,9 @@ enum DebugCommands {
             state.reply.integer(isMatch ? 1 : 0)
 
         // Accepted: what they tune or test doesn't exist here.
-        case ("change-repl-id", 2), ("jmap", 2), ("quicklist-packed-threshold", 3),
-            ("set-disable-deny-scripts", 3), ("aof-flush-sleep", 3), ("dict-resizing", 3), ("drop-cluster-packet-filter", 3),
+        case ("change-repl-id", 2), ("jmap", 2),
+            ("set-disable-deny-scripts", 3), ("aof-flush-sleep", 3), ("dict-resizing", 3),
+            ("drop-cluster-packet-filter", 3),
             ("replicate", 3...), ("leak", 3), ("stringmatch-test", 2):
             state.reply.ok()
         case ("replybuffer", 4)
@@ -131,7 +134,43 @@ enum DebugCommands {
         let address = String(state.dispatcher.context.keyspace.hash(arguments[2]), radix: 16)
         state.reply.simple(
             "Value at:0x\(address) refcount:1 encoding:\(entry.encoding.name) serializedlength:\(length) "
-                + "lru:\(entry.access) lru_seconds_idle:\(idle)")
+                + "lru:\(entry.access) lru_seconds_idle:\(idle)"
+                + (entry.encoding == .quicklist ? nodeFigures(ListValue(entry), state) : ""))
+    }
+
+    /// What DEBUG OBJECT adds for a list of several nodes. They are never compressed.
+    private static func nodeFigures(
+        _ list: ListValue, _ state: borrowing ServerState
+    ) -> String {
+        var bytes = 0
+        list.forEachNode { part in
+            switch part {
+            case .packed(let elements): bytes += elements.byteCount
+            case .single(let element): bytes += element.count
+            }
+        }
+        let average = FixedText.text(Double(list.count) / Double(max(list.nodeCount, 1)), 2)
+        let size = state.dispatcher.context.limits.encodings.listNodeSize
+        return " ql_nodes:\(list.nodeCount) ql_avg_node:\(average) ql_listpack_max:\(size)"
+            + " ql_compressed:0 ql_uncompressed_size:\(bytes)"
+    }
+
+    /// `DEBUG QUICKLIST-PACKED-THRESHOLD size`: from how many bytes on an element is a node by itself; 0 for what
+    /// holds without it.
+    private static func setThreshold(
+        _ state: inout ServerState, _ arguments: Arguments
+    ) throws(CommandError) {
+        guard let bytes = Directive.memoryBytes(arguments[2].copyToArray()),
+            bytes <= 1 << 32 - 1 << 20
+        else {
+            throw .text(
+                "ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+        }
+        // No packed list could take what goes beyond.
+        let most = ListNodeLimit.singleBytesMin
+        state.dispatcher.context.limits.encodings.listSingleBytesMin =
+            bytes == 0 ? most : min(Int(bytes), most)
+        state.reply.ok()
     }
 
     /// `DEBUG POPULATE count [prefix] [size]`: keys that don't exist yet. Each is logged as a SET, so the log
@@ -215,7 +254,8 @@ enum DebugCommands {
             """)
     }
 
-    /// Strings have none of the structures that these look into.
+    /// Refuses values that are not built in the way that each looks into; stock prints the others, which nobody
+    /// reads here.
     private static func structure(
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments, _ name: String
     ) throws(CommandError) {
@@ -224,10 +264,20 @@ enum DebugCommands {
         case "htstats-key":
             throw .text(
                 "ERR The value stored at the specified key is not represented using an hash table")
-        case "listpack": throw .text("ERR Not a listpack encoded object.")
-        case "quicklist": throw .text("ERR Not a quicklist encoded object.")
+        case "listpack":
+            guard entry.encoding == .listpack else {
+                throw .text("ERR Not a listpack encoded object.")
+            }
+            state.reply.simple("Listpack structure printed on stdout")
+        case "quicklist":
+            guard entry.encoding == .quicklist else {
+                throw .text("ERR Not a quicklist encoded object.")
+            }
+            state.reply.simple("Quicklist structure printed on stdout")
         default:
-            guard entry.integer == nil else { throw .text("ERR Not an sds encoded string.") }
+            guard entry.isString, entry.integer == nil else {
+                throw .text("ERR Not an sds encoded string.")
+            }
             let zmalloc = entry.memoryBytes
             state.reply.simple(
                 "key_sds_len:\(entry.keyCount), key_sds_avail:0, key_zmalloc: \(zmalloc), "

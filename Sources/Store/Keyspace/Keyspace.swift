@@ -202,6 +202,17 @@ public struct Keyspace: ~Copyable {
         unsafe databases[database].table.prefetchEntry(hash)
     }
 
+    /// The look-up of a member in the set, or of a field in the hash, that `key` holds; none if it is no table.
+    @inline(__always)
+    public func lookup(
+        _ member: ByteSlice, _ key: HashedKey, _ database: Int
+    ) -> MemberTable.Lookup {
+        guard let entry = find(key, database), entry.encoding == .hashtable else {
+            return MemberTable.Lookup()
+        }
+        return MemberTable.Lookup(entry.root(MemberTable.self), hasher.hash(member))
+    }
+
     /// The key's entry, expired or not.
     @inline(__always)
     public func find(_ key: HashedKey, _ database: Int) -> Entry? {

@@ -392,6 +392,23 @@ struct MemberPage {
 
     // MARK: Finding
 
+    /// Asks the memory system for the slots in which `tag` is looked for; the header should be there by then.
+    @inline(__always)
+    func prefetchSlot(_ tag: UInt32) {
+        let index = Int((tag &* UInt32(truncatingIfNeeded: count)) >> 16)
+        unsafe hf_prefetch(raw + Self.headerBytes + index &* Self.slotBytes)
+    }
+
+    /// Asks the memory system for the record that `tag` will most likely lead to.
+    @inline(__always)
+    func prefetchRecord(_ tag: UInt32) {
+        let index = lowerBound(tag)
+        guard index < count else { return }
+        let record = unsafe raw + room - Int(slot(index) & 0xFFFF)
+        unsafe hf_prefetch(record)
+        unsafe hf_prefetch(record + 31)
+    }
+
     /// The first slot whose tag is not below `tag`.
     @inline(__always)
     func lowerBound(_ tag: UInt32) -> Int {

@@ -170,12 +170,6 @@ public struct MemberTable: CollectionRoot {
 
     // MARK: Looking up
 
-    /// Asks the memory system for the page that a lookup of `hash` needs.
-    @inline(__always)
-    public func prefetch(_ hash: UInt64) {
-        unsafe hf_prefetch(page(index(of: hash)).raw)
-    }
-
     /// The record of `member`, whose hash is `hash`.
     @inline(__always)
     public func find(_ hash: UInt64, _ member: ByteSlice) -> MemberRecord? {
@@ -190,6 +184,47 @@ public struct MemberTable: CollectionRoot {
     @inline(__always)
     public func contains(_ hash: UInt64, _ member: ByteSlice) -> Bool {
         page(index(of: hash)).find(Self.tag(hash), member, hasValues: hasValues) != nil
+    }
+
+    /// A look-up to come, worked out ahead so that memory can be asked for in steps, for many look-ups side by side.
+    ///
+    /// For a moment only: nothing may change between the steps.
+    @safe
+    public struct Lookup {
+        private let root: UnsafeMutableRawPointer?
+        private let hash: UInt64
+
+        /// None.
+        @inline(__always)
+        public init() {
+            unsafe root = nil
+            hash = 0
+        }
+
+        @inline(__always)
+        init(_ table: MemberTable, _ hash: UInt64) {
+            unsafe root = table.raw
+            self.hash = hash
+        }
+
+        @inline(__always)
+        private var page: MemberPage? {
+            // SAFETY: the root is that of a live table, by the type's rule.
+            guard let root = unsafe root else { return nil }
+            let table = unsafe MemberTable(root)
+            return table.page(table.index(of: hash))
+        }
+
+        @inline(__always)
+        public func prefetchPage() {
+            if let page { unsafe hf_prefetch(page.raw) }
+        }
+
+        @inline(__always)
+        public func prefetchSlot() { page?.prefetchSlot(MemberTable.tag(hash)) }
+
+        @inline(__always)
+        public func prefetchRecord() { page?.prefetchRecord(MemberTable.tag(hash)) }
     }
 
     // MARK: Changing
