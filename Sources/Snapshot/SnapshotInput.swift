@@ -19,8 +19,10 @@ struct SnapshotInput: ~Copyable {
     private var windowStart: Int64 = 0
     private let feed: BlockFeed?
     private var block: SnapshotBlock?
+    /// The length of the source, if it is known.
+    private let sourceBytes: Int64?
     /// All bytes together are no more than this.
-    private let bytesMax: Int64
+    private var bytesMax: Int64
     private var held: InlineArray<3, Held> = InlineArray<3, Held>(repeating: Held())
     private var key = ByteBuffer()
     private var first = ByteBuffer()
@@ -39,13 +41,15 @@ struct SnapshotInput: ~Copyable {
     init(_ bytes: ByteSlice) {
         window = bytes
         feed = nil
+        sourceBytes = nil
         bytesMax = Int64(bytes.count)
     }
 
-    /// Reads what `feed` gives; `bytesMax` bounds all lengths, if it is known.
-    init(_ feed: BlockFeed, bytesMax: Int64?) {
+    /// Reads what `feed` makes of a source of so many bytes; they bound all lengths.
+    init(_ feed: BlockFeed, sourceBytes: Int64?) {
         self.feed = feed
-        self.bytesMax = bytesMax ?? .max
+        self.sourceBytes = sourceBytes
+        bytesMax = .max
     }
 
     /// The offset of the next byte.
@@ -89,6 +93,11 @@ struct SnapshotInput: ~Copyable {
             block = next
             window = next.bytes.slice(0..<next.bytes.count)
             isExpanded = next.isExpanded
+            if let sourceBytes {
+                // An LZ4 frame may hold more than its own length, but not without bound.
+                bytesMax =
+                    isExpanded ? (sourceBytes + 64) &* LZ4Frame.expansionMax : sourceBytes
+            }
         } catch {
             systemError = error.system
             throw ReadFault(reason: error.reason, offset: error.offset)

@@ -55,7 +55,7 @@ public enum ReadReason: UInt8, Sendable {
         case .system: "reading failed"
         case .cancelled: "reading was cancelled"
         case .noMagic: "wrong signature: no RDB"
-        case .badVersion: "no RDB version:"
+        case .badVersion: "no RDB version"
         case .newerVersion: "can't handle RDB format version"
         case .badForm: "unknown type or opcode"
         case .badDatabase: "there is no database"
@@ -94,7 +94,7 @@ public enum ReadReason: UInt8, Sendable {
 
     var takesNumber: Bool {
         switch self {
-        case .badVersion, .newerVersion, .badForm, .badDatabase, .badStringEncoding: true
+        case .newerVersion, .badForm, .badDatabase, .badStringEncoding: true
         default: false
         }
     }

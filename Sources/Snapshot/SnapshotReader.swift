@@ -72,9 +72,7 @@ public struct SnapshotReader: ~Copyable {
         let feed = try BlockFeed(
             source, sums: settings.verifiesChecksum, isThreaded: settings.isThreaded,
             blockBytes: settings.blockBytes)
-        // An LZ4 frame may hold more than its own length, but not without bound.
-        let bytesMax = source.totalBytes.map { ($0 + 64) &* LZ4Frame.expansionMax }
-        input = SnapshotInput(feed, bytesMax: bytesMax)
+        input = SnapshotInput(feed, sourceBytes: source.totalBytes)
         verifiesChecksum = settings.verifiesChecksum
         values = ValueReader(
             sanitizes: settings.sanitizes, hasher: ByteHash(seed: .random(in: 0 ... .max)))

@@ -26,8 +26,10 @@ enum Fixture {
     /// The file that a snapshot of `keyspace` makes.
     static func save(
         _ keyspace: inout Keyspace, _ settings: SnapshotSettings = .init(),
-        header: SnapshotHeader = .init()
+        header: SnapshotHeader = .init(), compression: SnapshotCompression? = nil
     ) throws -> [UInt8] {
+        var settings = settings
+        if let compression { settings.compression = compression }
         let sink = MemorySink()
         let view = keyspace.freeze()
         defer { keyspace.thaw(view.epoch) }

@@ -35,7 +35,7 @@ public enum ValueMakers {
             ["SADD k x \(long)"],
             ["HSET k x \(long) \(long) y"],
             ["ZADD k 1 x 0.1 \(long)"],
-            ["SET k " + String(repeating: "text of a length ", count: count)],
+            ["SET k " + String(repeating: "text_of_a_length-", count: count)],
         ]
     }
 
