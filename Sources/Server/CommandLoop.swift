@@ -207,6 +207,7 @@ struct CommandLoop: ~Copyable {
     mutating func runCron() {
         cron.ran(at: turnNanoseconds)
         state.runCron()
+        state.allocator.decay()
         if cron.isNewSecond {
             closeIdle()
             for session in state.sessions.all where session.wantsWritable {

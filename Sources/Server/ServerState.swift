@@ -196,6 +196,8 @@ public protocol AllocatorStatistics: Sendable {
     var name: String { get }
     /// In use by the program, held in pages in use, and resident.
     func read() -> (allocated: Int, active: Int, resident: Int, retained: Int)
+    /// Gives back what has been free for long enough; called ten times a second.
+    func decay()
     func purge()
 }
 
