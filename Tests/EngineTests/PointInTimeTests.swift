@@ -100,7 +100,7 @@ struct PointInTimeTests {
 
     @Test(
         "every view of several, written at any later moment, is the log's data at its own instant",
-        arguments: DifferentialSeeds.seeds(1...8))
+        arguments: DifferentialSeeds.seeds(1...5))
     func views(seed: UInt64) throws {
         let harness = Self.harness(seed)
         var generator = AllTypesGenerator(seed: seed)
