@@ -340,31 +340,42 @@ struct SavingTests {
         try restart("yes", 32)
     }
 
+    // MARK: Damage
+
     @Test(
         "a bit flipped anywhere in a snapshot stops the start, which says where",
-        arguments: ["lz4", "no"])
-    func flippedBits(compression: String) throws {
-        let server = try ServerProcess([
-            "--appendonly", "no", "--save", "", "--rdb-compression", compression,
-        ])
+        arguments: [["lz4"], ["no"], ["lzf", "base"]])
+    func flippedBits(form: [String]) throws {
+        let isBase = form.count > 1
+        let arguments = ["--appendonly", isBase ? "yes" : "no", "--save", ""]
+        let server = try ServerProcess(
+            arguments + ["--rdb-compression", form[0], "--aof-base-compression", form[0]])
         let connection = try server.connect()
         try ValueMakers.fillSmall(connection)
-        #expect(try connection.command("SAVE") == .ok)
+        var path = server.folder.file("dump.rdb")
+        if isBase {
+            #expect(try connection.command("BGREWRITEAOF").isError == false)
+            try connection.waitFor("aof_rewrites", "1")
+            path = server.logFolder + "/appendonly.aof.1.base.rdb"
+        } else {
+            #expect(try connection.command("SAVE") == .ok)
+        }
         server.kill()
-        let path = server.folder.file("dump.rdb")
         let whole = Array(try #require(bytes(path)))
         var random = PRNG(seed: 4)
         let offsets =
-            [0, 6, 9, whole.count - 1] + (0..<14).map { _ in random.below(whole.count) }
+            [0, 6, 9, whole.count - 1] + (0..<10).map { _ in random.below(whole.count) }
         for offset in offsets {
             var spoilt = whole
             spoilt[offset] ^= 1 << UInt8(random.below(8))
             try Data(spoilt).write(to: URL(fileURLWithPath: path))
-            let start = try ServerProcess(
-                ["--appendonly", "no", "--save", ""], folder: server.folder, waits: false)
+            let start = try ServerProcess(arguments, folder: server.folder, waits: false)
             #expect(start.waitForEnd() == .exited(1), "offset \(offset)")
-            let line = start.log.split(separator: "\n").last { $0.contains("Fatal error") } ?? ""
-            #expect(line.contains(" offset "), "offset \(offset): \(line)")
+            let lines = start.log.split(separator: "\n")
+            #expect(
+                lines.contains { $0.contains("dump.rdb") && $0.contains(" offset ") }
+                    || lines.contains { $0.contains("base.rdb") && $0.contains(" offset ") },
+                "offset \(offset): \(start.log)")
             #expect(bytes(path) == Data(spoilt))
             try FileManager.default.removeItem(atPath: start.folder.file("server.log"))
         }
