@@ -303,6 +303,53 @@ struct SavingTests {
         #expect(server.terminate() == .exited(0))
     }
 
+    @Test("a call that fails during a save or a rewrite, whichever it is, loses nothing")
+    func failingCalls() throws {
+        if let obstacle = FaultInjector.obstacle { return print("not run: \(obstacle)") }
+        let server = try ServerProcess([
+            "--save", "", "--wal-segment-size", "256kb", "--wal-retain-size", "0",
+        ])
+        var connection = try server.connect()
+        try fill(connection, 300)
+        var last = 0
+        var faults = 0
+        for fault in [
+            "pwritev:error=EIO", "fdatasync:error=EIO", "fsync:error=EIO", "rename:error=ENOSPC",
+            "openat:error=EMFILE",
+        ] {
+            for number in 1...3 {
+                let injector = try FaultInjector(
+                    server.processIdentifier, "\(fault):when=\(number)")
+                for command in ["BGREWRITEAOF", "BGSAVE"] {
+                    try connection.waitFor("\(command) begun") {
+                        try connection.command(command).isError == false
+                    }
+                    // The log may be the one that met the fault; then it heals.
+                    try connection.waitFor("a write, \(fault), \(number)") {
+                        try connection.command("SET", "w:\(last + 1)", "x") == .ok
+                    }
+                    last += 1
+                    try connection.waitUntilSaved()
+                }
+                injector.end()
+                faults += injector.faultCount
+                #expect(server.isRunning)
+                #expect(try leftovers(server.folder.path) == [], "\(fault), \(number)")
+                #expect(try leftovers(server.logFolder) == [], "\(fault), \(number)")
+            }
+            server.kill()
+            try server.start()
+            connection = try server.connect()
+            #expect(try connection.command("DBSIZE") == .integer(Int64(300 + last)), "\(fault)")
+        }
+        #expect(faults > 8)
+        #expect(try connection.command("BGREWRITEAOF").isError == false)
+        try connection.waitUntilSaved()
+        #expect(try connection.persistence("aof_last_bgrewrite_status") == "ok")
+        #expect(try connection.command("SAVE") == .ok)
+        #expect(server.terminate() == .exited(0))
+    }
+
     // MARK: CONFIG SET appendonly
 
     @Test("the log is turned on, off and on again while the server runs; a kill finds everything")
