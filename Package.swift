@@ -133,8 +133,8 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
-                "TestSupport",
+                "Engine", "Store", "Log", "Snapshot", "HoldfastBytes", "HoldfastRESP",
+                "HoldfastPlatform", "TestSupport",
             ],
             path: "Tests/EngineTests", swiftSettings: strict),
         .testTarget(

@@ -34,6 +34,9 @@ public struct LogFolder: Equatable, Sendable {
     /// A base in RDB format.
     public func baseName(_ sequence: UInt64) -> String { "\(fileName).\(sequence).base.rdb" }
 
+    /// How the names of bases begin that are not whole yet. What a killed process left is removed at a start.
+    public static let temporaryBasePrefix = "temp-rewriteaof-"
+
     /// The base that an RDB file from elsewhere becomes when the log begins with it. Unlisted, it is litter: the
     /// file from elsewhere is still there.
     public var importedBaseName: String { "\(fileName).imported.base.rdb" }

@@ -87,7 +87,7 @@ struct LogWriterStart {
         try manifest.swap(into: folder, on: world.fileSystem)
         let listed = Set(manifest.lines.map(\.name))
         world.remove(log.replacedFiles.filter { !listed.contains($0) })
-        Self.removeUnlistedHealing(manifest, world)
+        Self.removeLitter(manifest, world)
     }
 
     /// Looks for the segments and the base that the manifest keeps from before its base. What isn't there any
@@ -120,12 +120,15 @@ struct LogWriterStart {
         manifest.lines.removeAll { gone.contains($0.name) }
     }
 
-    /// Attempts at healing that a crash interrupted hold nothing that was acknowledged.
-    private static func removeUnlistedHealing(_ manifest: Manifest, _ world: LogWorld) {
+    /// Attempts at healing that a crash interrupted hold nothing that was acknowledged; bases that aren't whole
+    /// hold what the log has. The folder is locked, so nobody is writing them.
+    private static func removeLitter(_ manifest: Manifest, _ world: LogWorld) {
         let listed = Set(manifest.lines.map(\.name))
         do throws(SystemError) {
             for name in try world.fileSystem.list(world.folder.path)
-            where world.folder.isHealingSegment(name) && !listed.contains(name) {
+            where world.folder.isHealingSegment(name) && !listed.contains(name)
+                || name.hasPrefix(LogFolder.temporaryBasePrefix)
+            {
                 try world.fileSystem.remove(world.folder.path(of: name))
             }
         } catch {

@@ -62,7 +62,9 @@ extension ServerState {
     mutating func beginSaving() {
         saving.savedAt = now / 1000
         saving.savedVersion = dispatcher.context.keyspace.version
-        if let report = durability.writer?.report() { saving.rule.bytesBefore = report.currentBytes }
+        if let report = durability.writer?.report() {
+            saving.rule.bytesBefore = report.currentBytes
+        }
     }
 
     // MARK: Beginning
@@ -97,7 +99,8 @@ extension ServerState {
         saving.jobVersion = dispatcher.context.keyspace.version
         if purpose.isBase {
             diagnostics.notice(
-                "Background append only file rewriting started by thread of pid \(identity.processID)")
+                "Background append only file rewriting started by thread of pid \(identity.processID)"
+            )
         } else {
             saving.triedAt = now / 1000
             diagnostics.notice("Background saving started by thread of pid \(identity.processID)")
@@ -275,7 +278,7 @@ extension ServerState {
             let folder = logFolder
             place = SnapshotPlace(
                 folder: folder.path, name: folder.baseName(sequence),
-                temporaryName: "temp-rewriteaof-bg-\(identity.processID).aof")
+                temporaryName: "\(LogFolder.temporaryBasePrefix)bg-\(identity.processID).aof")
         }
         place.verifies = configuration.flag(.saveVerify)
         return place

@@ -35,7 +35,8 @@ extension CommandLoop {
             _ = try load(place)
         } catch {
             throw StartError(
-                message: "Fatal error loading the DB, \(path): \(error). Exiting; the file is as it was. "
+                message:
+                    "Fatal error loading the DB, \(path): \(error). Exiting; the file is as it was. "
                     + "Run redis-check-rdb on it, or move it away to start empty.")
         }
         state.endLoading()
@@ -108,7 +109,8 @@ extension ServerState {
         saving.keysLoaded = loader.keysLoaded
         saving.keysExpired = loader.keysExpired
         saving.functions = loader.functions
-        var text = "Done loading RDB, keys loaded: \(loader.keysLoaded), keys expired: \(loader.keysExpired)"
+        var text =
+            "Done loading RDB, keys loaded: \(loader.keysLoaded), keys expired: \(loader.keysExpired)"
         if loader.keysEmpty > 0 { text += ", empty keys skipped: \(loader.keysEmpty)" }
         diagnostics.notice(text + ".")
     }
@@ -130,11 +132,13 @@ extension ServerState {
         defer { identity.history = history }
         var place = SnapshotPlace(
             folder: folder.path, name: log.nextBaseName(in: folder),
-            temporaryName: "temp-rewriteaof-\(identity.processID).aof")
+            temporaryName: "\(LogFolder.temporaryBasePrefix)\(identity.processID).aof")
         place.verifies = configuration.flag(.saveVerify)
         dispatcher.context.log = LogBuffer(start: log.end)
         let summary = try write(place, isBase: true)
         log.adopt(
-            LogBase(name: place.name, sequence: log.nextBaseSequence, lsn: log.end, bytes: summary.bytes))
+            LogBase(
+                name: place.name, sequence: log.nextBaseSequence, lsn: log.end, bytes: summary.bytes
+            ))
     }
 }

@@ -145,7 +145,7 @@ public struct SnapshotWriter: ~Copyable {
         let delay = progress.keyDelayMicroseconds
         if _slowPath(delay != 0) {
             try report()
-            Pause.afterKey(delay, count: summary.keys)
+            Pause.afterKey(delay, count: summary.keys) { progress.isCancelled }
         }
     }
 

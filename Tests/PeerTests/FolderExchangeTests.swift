@@ -126,4 +126,103 @@ struct FolderExchangeTests {
         try ours.start()
         #expect(try DataSet(of: ours.connect()) == data)
     }
+
+    // MARK: Bases
+
+    @Test(
+        "a folder with a base of ours, of all types, is valid for redis-check-aof and loads in redis-server",
+        arguments: ["lzf", "no"])
+    func ourBase(compression: String) throws {
+        let folder = try TemporaryFolder()
+        let ours = try ServerProcess(
+            ["--appendfsync", "always", "--save", "", "--aof-base-compression", compression],
+            folder: folder)
+        let connection = try ours.connect()
+        try ValueMakers.fill(connection)
+        #expect(try connection.command("BGREWRITEAOF").isError == false)
+        try connection.waitFor("aof_rewrites", "1")
+        try connection.command("SELECT", "1")
+        try connection.command("RPUSH", "after", "the", "base")
+        let digest = try connection.command("DEBUG", "DIGEST")
+        ours.kill()
+        let names = try FileManager.default.contentsOfDirectory(atPath: ours.logFolder)
+        #expect(names.contains("appendonly.aof.1.base.rdb"), "\(names)")
+
+        try ours.start()
+        #expect(try ours.connect().command("DEBUG", "DIGEST") == digest)
+        #expect(ours.terminate() == .exited(0))
+        let result = try check(ours.logFolder)
+        #expect(result.status == 0, "\(result.output)")
+        let stock = try StockServer(Self.appendOnly, folder: folder)
+        let there = try stock.connect()
+        #expect(try there.command("DEBUG", "DIGEST") == digest)
+
+        // It rewrites that in its own way, goes on, and we load that again.
+        try there.command("BGREWRITEAOF")
+        try there.waitFor("aof_rewrite_in_progress", "0")
+        try there.command("ZADD", "there", "1", "one", "2", "two")
+        let after = try there.command("DEBUG", "DIGEST")
+        stock.stop()
+        try ours.start()
+        #expect(try ours.connect().command("DEBUG", "DIGEST") == after)
+        ours.kill()
+        try ours.start()
+        #expect(try ours.connect().command("DEBUG", "DIGEST") == after)
+    }
+
+    @Test("a folder with a base of redis-server, of all types, loads and can be rewritten")
+    func theirBase() throws {
+        let folder = try TemporaryFolder()
+        let stock = try StockServer(Self.appendOnly, folder: folder)
+        let connection = try stock.connect()
+        try ValueMakers.fill(connection)
+        try connection.command("BGREWRITEAOF")
+        try connection.waitFor("aof_rewrite_in_progress", "0")
+        try connection.command("SADD", "after", "the", "base")
+        let digest = try connection.command("DEBUG", "DIGEST")
+        stock.stop()
+
+        let ours = try ServerProcess(["--save", ""], folder: folder)
+        var here = try ours.connect()
+        #expect(try here.command("DEBUG", "DIGEST") == digest)
+        #expect(try here.command("BGREWRITEAOF").isError == false)
+        try here.waitFor("aof_rewrites", "1")
+        #expect(try here.command("DEBUG", "DIGEST") == digest)
+        ours.kill()
+        try ours.start()
+        here = try ours.connect()
+        #expect(try here.command("DEBUG", "DIGEST") == digest)
+        ours.kill()
+        let again = try StockServer(Self.appendOnly, folder: folder)
+        #expect(try again.connect().command("DEBUG", "DIGEST") == digest)
+    }
+
+    @Test("a dump.rdb beside an empty log becomes the log's base before anything else")
+    func dumpBecomesBase() throws {
+        let stock = try StockServer()
+        let source = try stock.connect()
+        try ValueMakers.fill(source)
+        let digest = try source.command("DEBUG", "DIGEST")
+        try source.command("SAVE")
+        let folder = try TemporaryFolder()
+        try FileManager.default.copyItem(
+            atPath: stock.folder.file("dump.rdb"), toPath: folder.file("dump.rdb"))
+        let ours = try ServerProcess(["--save", ""], folder: folder)
+        ours.kill()
+        try FileManager.default.removeItem(atPath: folder.file("dump.rdb"))
+        try ours.start()
+        let connection = try ours.connect()
+        #expect(try connection.command("DEBUG", "DIGEST") == digest)
+        #expect(try connection.command("SET", "more", "x") == .ok)
+        let after = try connection.command("DEBUG", "DIGEST")
+        ours.kill()
+        // A dump that turns up later is none of the log's.
+        try FileManager.default.copyItem(
+            atPath: stock.folder.file("dump.rdb"), toPath: folder.file("dump.rdb"))
+        try ours.start()
+        #expect(try ours.connect().command("DEBUG", "DIGEST") == after)
+        ours.kill()
+        let there = try StockServer(Self.appendOnly, folder: folder)
+        #expect(try there.connect().command("DEBUG", "DIGEST") == after)
+    }
 }

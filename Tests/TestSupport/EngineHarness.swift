@@ -2,7 +2,7 @@ public import Engine
 internal import HoldfastBytes
 internal import HoldfastRESP
 internal import Log
-internal import Store
+public import Store
 
 /// The engine without a server: keyspace, log buffer and dispatcher behind a function that takes a command's
 /// words and gives its reply. Commands go through the decoder, so that what is logged verbatim is what a
@@ -237,6 +237,11 @@ public final class EngineHarness {
 
     /// Walks all data and stops the process at the first thing that does not agree.
     public func checkInvariants() { dispatcher.context.keyspace.checkInvariants() }
+
+    /// All data as it is now; to be dropped before `thaw` is called with its epoch.
+    public func freeze() -> FrozenView { dispatcher.context.keyspace.freeze() }
+
+    public func thaw(_ epoch: UInt32) { dispatcher.context.keyspace.thaw(epoch) }
 
     /// What DEBUG DIGEST would show.
     public var digest: String { dispatcher.context.keyspace.digest().hex }

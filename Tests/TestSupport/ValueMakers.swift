@@ -56,3 +56,17 @@ public enum ValueMakers {
         try connection.command("SELECT", "0")
     }
 }
+
+extension ValueMakers {
+    /// Some keys of each type, a few hundred bytes each at most.
+    public static func fillSmall(_ connection: RESPConnection) throws {
+        for (number, maker) in commands.enumerated() where maker.joined().utf8.count < 300 {
+            let requests = maker.map { command in
+                command.split(separator: " ").enumerated().map { index, word in
+                    word == "k" && index > 0 ? Array("key\(number)".utf8) : Array(word.utf8)
+                }
+            }
+            _ = try connection.pipeline(requests)
+        }
+    }
+}
