@@ -464,7 +464,9 @@ private struct Recovery {
         let place = LogSnapshot(
             file: file, path: path(of: line), history: manifest.history, lsn: line.firstLSN,
             isBase: true, loadedBytes: loadedBytes, totalBytes: bytesToLoad)
-        guard let end = try read(place, snapshot) else { return try checkIsEmptySnapshot(line, file) }
+        guard let end = try read(place, snapshot) else {
+            return try checkIsEmptySnapshot(line, file)
+        }
         snapshotBytes = Int(end)
     }
 

@@ -248,11 +248,11 @@ public enum ConfigurationTable {
             "Do not sync while a snapshot or rewrite is being written."),
         Directive(
             .autoAofRewritePercentage, "auto-aof-rewrite-percentage",
-            .number(100, .plain, .range(0, intMax)), 
+            .number(100, .plain, .range(0, intMax)),
             "Growth since the last rewrite that starts another; 0 for never."),
         Directive(
             .autoAofRewriteMinSize, "auto-aof-rewrite-min-size",
-            .number(67_108_864, .memory, .range(0, longMax)), 
+            .number(67_108_864, .memory, .range(0, longMax)),
             "Least size of a log that is rewritten by itself."),
         Directive(
             .aofLoadTruncated, "aof-load-truncated", .flag(true),
@@ -317,7 +317,7 @@ public enum ConfigurationTable {
             .dbfilename, "dbfilename", .text("dump.rdb", .fileName), traits: [.protected],
             "Name of the snapshot file, inside dir."),
         Directive(
-            .rdbcompression, "rdbcompression", .flag(true), 
+            .rdbcompression, "rdbcompression", .flag(true),
             "Compress strings in snapshots."),
         Directive(
             .rdbCompression, "rdb-compression", .choice(.names(["lz4", "lzf", "no"]), 0),
@@ -335,7 +335,7 @@ public enum ConfigurationTable {
             .rdbSaveIncrementalFsync, "rdb-save-incremental-fsync", .flag(true), traits: [.idle],
             "Sync a snapshot in steps."),
         Directive(
-            .stopWritesOnBgsaveError, "stop-writes-on-bgsave-error", .flag(true), 
+            .stopWritesOnBgsaveError, "stop-writes-on-bgsave-error", .flag(true),
             "Refuse writes after a snapshot failed."),
         Directive(
             .sanitizeDumpPayload, "sanitize-dump-payload",

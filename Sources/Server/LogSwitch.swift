@@ -34,7 +34,8 @@ extension ServerState {
         durability.recovery = settings
         saving.rule.succeeded(bytes: durability.writer?.report().currentBytes ?? 0)
         diagnostics.notice(
-            "AOF turned on: the log begins at LSN \(dispatcher.context.log.appended) with a base of all data")
+            "AOF turned on: the log begins at LSN \(dispatcher.context.log.appended) with a base of all data"
+        )
         return nil
     }
 

@@ -6,7 +6,8 @@ enum BuiltRows {
     static let table: [CommandSpec] = [
         CommandSpec("bgrewriteaof", 1, [.admin, .noScript, .noAsyncLoading], .server, .session(0)),
         CommandSpec("bgsave", -1, [.admin, .noScript, .noAsyncLoading], .server, .session(0)),
-        CommandSpec("save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .session(0)),
+        CommandSpec(
+            "save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .session(0)),
         CommandSpec(
             "dump", 2, [.readonly], .generic, keys: [.first(.ro, [.access])],
             tips: [.nondeterministicOutput], .session(0)),

@@ -89,7 +89,9 @@ struct ListCommandsTests {
 
     // MARK: Encodings
 
-    @Test("a list is a listpack up to the limit, many nodes beyond, and a listpack again at half of it")
+    @Test(
+        "a list is a listpack up to the limit, many nodes beyond, and a listpack again at half of it"
+    )
     func encodings() {
         let ours = harness(nodeSize: 4)
         func encoding() -> String { ours.key("k")?.encoding ?? "none" }

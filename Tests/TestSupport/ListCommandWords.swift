@@ -80,7 +80,9 @@ public struct ListCommandGenerator {
         case "lpos":
             words = [head, key(), element()]
             for _ in 0..<values.random.below(3) {
-                words += [word(pick(["rank", "count", "maxlen", "rank", "count", "foo"])), count()]
+                words += [
+                    word(pick(["rank", "count", "maxlen", "rank", "count", "foo"])), count(),
+                ]
             }
         case "lmove": words = [head, key(), key(), side(), side()]
         case "blmove": words = [head, key(), key(), side(), side(), timeout()]

@@ -16,7 +16,7 @@ public enum CommandsToCome {
             keys: [
                 .at(3, .rw, [.access, .delete]),
                 .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
-            ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome),
+            ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome)
     ]
 
     private static let server: [CommandSpec] = [

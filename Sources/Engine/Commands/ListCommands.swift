@@ -329,7 +329,8 @@ public enum ListCommands {
             let other = context.keyspace.find(target, context.database)
             _ = context.keyspace.pushList(
                 target, context.database, other, at: targetEnd, count: 1, bytes: value.count,
-                limit) { _ in value }
+                limit
+            ) { _ in value }
         }
         context.notify(.list, targetEnd == .head ? "lpush" : "rpush", target)
         context.notify(.list, sourceEnd == .head ? "lpop" : "rpop", source)

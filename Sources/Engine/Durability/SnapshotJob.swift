@@ -61,6 +61,8 @@ public final class SnapshotJob: @unchecked Sendable {
     }
 
     private func run() {
+        // On few cores a save would otherwise take the command thread's time.
+        WorkerThread.lowerPriority()
         guard let view = view.take() else { preconditionFailure("a snapshot without a view") }
         do throws(SnapshotWriteError) {
             let summary = try SnapshotFile.write(

@@ -43,6 +43,9 @@ public final class WorkerThread: @unchecked Sendable {
         }
     }
 
+    /// Lets the calling thread give way to others: for work in the background that may take its time.
+    public static func lowerPriority() { hf_lower_priority() }
+
     /// Waits until the closure has returned. Call once, from one thread.
     public func join() {
         precondition(!isJoined, "a thread is joined once")

@@ -226,8 +226,9 @@ extension ListNodes {
         let after =
             before - node.list.elementBytes(at: offset) + PackedList.encodedSize(of: bytes)
         var block = node.writableBlock(&epochs)
-        if !isLarge, after <= before || limit.allows(bytes: after, elements: 1)
-            || node.list.count == 1
+        if !isLarge,
+            after <= before || limit.allows(bytes: after, elements: 1)
+                || node.list.count == 1
         {
             block.replace(at: offset, with: bytes)
             set(&place, ListNode(block), &epochs)

@@ -51,6 +51,9 @@ uint64_t hf_raise_file_limit(uint64_t wanted);
 /// Names the calling thread for `ps` and debuggers.
 void hf_name_thread(const char *name);
 
+/* Lets the calling thread give way to others that want the processor. */
+void hf_lower_priority(void);
+
 static inline void hf_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 /// A cheap, monotonic tick; `hf_ticks_are_tsc` says whether it is the processor's counter or ns.
