@@ -170,7 +170,7 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: strict))
     for name in [
         "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
-        "rdb", "restore", "canary",
+        "rdb", "restore", "stream", "canary",
     ] {
         package.targets.append(
             .executableTarget(

@@ -26,7 +26,7 @@ struct ListCommandsTests {
         let text = ProcessInfo.processInfo.environment["HOLDFAST_SEEDS"] ?? ""
         let numbers = text.split(separator: "-").compactMap { UInt64($0) }
         guard let first = numbers.first, let last = numbers.last, first <= last else {
-            return 1...80
+            return 1...200
         }
         return first...last
     }

@@ -25,7 +25,7 @@ struct SetHashCommandsTests {
 
     // MARK: Beside a stock server
 
-    private static let seeds: [UInt64] = Array(1...60)
+    private static let seeds: [UInt64] = Array(1...120)
 
     /// Commands whose reply has no order.
     private static let unordered: Set<String> = [

@@ -4,6 +4,7 @@
 /// `fuzz/regressions`. A trap is a finding as well, of course.
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case resp, segment, manifest, config, commands, listpack, intset, ziplist, rdb, restore
+    case stream
     /// Fails on purpose, to show that the machinery finds something.
     case canary
 
@@ -19,6 +20,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .ziplist: try ZiplistTarget.run(bytes)
         case .rdb: try RDBTarget.run(bytes)
         case .restore: try RestoreTarget.run(bytes)
+        case .stream: try StreamTarget.run(bytes)
         case .canary: try CanaryTarget.run(bytes)
         }
     }
