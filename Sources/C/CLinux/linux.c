@@ -77,7 +77,7 @@ int hf_daemonize(void) {
 
 size_t hf_allocated_bytes(const void *block) { return malloc_usable_size((void *)block); }
 
-void hf_lower_priority(void) { setpriority(PRIO_PROCESS, 0, 10); }
+void hf_lower_priority(void) { setpriority(PRIO_PROCESS, 0, 4); }
 
 void hf_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
