@@ -702,6 +702,7 @@ final class LogWriterCore {
 
     /// Lets go of superseded segments that the retention settings no longer keep; now and then.
     func retire() {
+        guard manifest.lines.contains(where: { $0.type == .history }) else { return }
         isRetiring = !names(droppedBy: files(after: nil)).isEmpty
     }
 

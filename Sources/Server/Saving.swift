@@ -215,10 +215,13 @@ extension ServerState {
     }
 
     /// Writes all data to a file, on this thread.
+    ///
+    /// - Parameter history: the log that the data is a state of; nil for the one in force.
     mutating func write(
-        _ place: SnapshotPlace, isBase: Bool
+        _ place: SnapshotPlace, isBase: Bool, history: String? = nil
     ) throws(SnapshotWriteError) -> SnapshotSummary {
-        let header = snapshotHeader(isBase: isBase)
+        var header = snapshotHeader(isBase: isBase)
+        if let history { header.history = history }
         let settings = snapshotSettings(isBase: isBase)
         let view = dispatcher.context.keyspace.freeze()
         let epoch = view.epoch

@@ -127,15 +127,14 @@ extension ServerState {
     /// Makes all data the first base of a log that holds nothing yet: `log` then begins with it.
     mutating func writeFirstBase(of log: inout RecoveredLog) throws {
         let folder = logFolder
-        let history = identity.history
-        identity.history = log.history.description
-        defer { identity.history = history }
         var place = SnapshotPlace(
             folder: folder.path, name: log.nextBaseName(in: folder),
             temporaryName: "\(LogFolder.temporaryBasePrefix)\(identity.processID).aof")
         place.verifies = configuration.flag(.saveVerify)
-        dispatcher.context.log = LogBuffer(start: log.end)
-        let summary = try write(place, isBase: true)
+        precondition(
+            log.end == dispatcher.context.log.appended,
+            "a first base that isn't where the log begins")
+        let summary = try write(place, isBase: true, history: log.history.description)
         log.adopt(
             LogBase(
                 name: place.name, sequence: log.nextBaseSequence, lsn: log.end, bytes: summary.bytes

@@ -24,8 +24,8 @@ public struct SnapshotPlace: Sendable {
 
 /// Snapshots as files: nothing has the name before it is whole, durable and, if asked for, read back.
 public enum SnapshotFile {
-    /// Writes all that `view` sees. Durable at return, name included. After an error the temporary file is gone
-    /// and what had the name before is untouched.
+    /// Writes all that `view` sees. Durable at return, name included. After an error the temporary file is gone,
+    /// and the name stands for what it stood for before, or, if only the folder's sync failed, for the new file, whole.
     ///
     /// - Parameter progress: may be used to stop it.
     public static func write(
