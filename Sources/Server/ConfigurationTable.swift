@@ -152,7 +152,7 @@ public enum ConfigurationTable {
             .logfile, "logfile", .text("", .free), traits: [.immutable],
             "File for diagnostics; empty for standard output."),
         Directive(
-            .logFormat, "log-format", .choice(.names(["text"]), 0), traits: [.immutable],
+            .logFormat, "log-format", .choice(.names(["text"]), 0),
             "Form of the diagnostics."),
         Directive(
             .databases, "databases", .number(16, .plain, .range(1, intMax)), traits: [.immutable],
@@ -298,7 +298,7 @@ public enum ConfigurationTable {
             .clockJumpLimit, "clock-jump-limit", .number(60000, .plain, .range(0, longMax)),
             "Milliseconds the clock may jump forward before expiry is held back; 0 takes any jump."),
         Directive(
-            .allowEmptyStart, "allow-empty-start", .flag(false), traits: [.immutable],
+            .allowEmptyStart, "allow-empty-start", .flag(false),
             "Start empty although files of a history lie beside."),
         Directive(
             .readVisibility, "read-visibility", .choice(.names(["gated", "immediate"]), 0),

@@ -10,7 +10,7 @@ struct Saving {
     /// What runs in the background; one at a time, as in Redis.
     var job: SnapshotJob?
     var jobStartedAt: Int64 = 0
-    var jobVersion: UInt64 = 0
+    var jobChanges: UInt64 = 0
     /// The base that the log was asked to put in force.
     var installing: LogBase?
 
@@ -24,8 +24,8 @@ struct Saving {
     var points = SavePoints()
     /// Unix seconds of the last good snapshot, or of the start.
     var savedAt: Int64 = 0
-    /// The keyspace's version then.
-    var savedVersion: UInt64 = 0
+    /// How many changes there were until then.
+    var savedChanges: UInt64 = 0
     var triedAt: Int64 = 0
     var hasFailed = false
     var saveSeconds: Int64 = -1
@@ -61,7 +61,7 @@ extension ServerState {
     /// Counts from here on: at the start, when all data is loaded.
     mutating func beginSaving() {
         saving.savedAt = now / 1000
-        saving.savedVersion = dispatcher.context.keyspace.version
+        saving.savedChanges = dispatcher.context.changes
         if let report = durability.writer?.report() {
             saving.rule.bytesBefore = report.currentBytes
         }
@@ -77,9 +77,24 @@ extension ServerState {
             begin(.dump)
         } else if saving.isRewriteDue {
             saving.isRewriteDue = false
-            guard let writer = durability.writer else { return }
+            guard let writer = durability.writer else { return rewriteWithoutLog() }
             let lsn = writer.rollHere()
             begin(.base(sequence: writer.nextBaseSequence, lsn: lsn.value))
+        }
+    }
+
+    /// BGREWRITEAOF with `appendonly no`: leaves a log of all data in its folder, and goes on without one.
+    /// Everybody waits for it.
+    private mutating func rewriteWithoutLog() {
+        let started = clock.monotonicNanoseconds
+        let problem = turnLogOn(configuration) ?? turnLogOff()
+        saving.rewriteSeconds = Int64((clock.monotonicNanoseconds &- started) / 1_000_000_000)
+        saving.rewriteHasFailed = problem != nil
+        if let problem {
+            diagnostics.warning("Background AOF rewrite error: \(problem)")
+        } else {
+            saving.rewriteCount += 1
+            diagnostics.notice("Background AOF rewrite finished successfully")
         }
     }
 
@@ -96,7 +111,7 @@ extension ServerState {
             on: LinuxFileSystem(), wake: wake)
         saving.job = job
         saving.jobStartedAt = now / 1000
-        saving.jobVersion = dispatcher.context.keyspace.version
+        saving.jobChanges = dispatcher.context.changes
         if purpose.isBase {
             diagnostics.notice(
                 "Background append only file rewriting started by thread of pid \(identity.processID)"
@@ -123,7 +138,7 @@ extension ServerState {
         guard !saving.isActive else { return }
         if saving.isRewriteScheduled {
             saving.isRewriteScheduled = false
-            saving.isRewriteDue = durability.writer != nil
+            saving.isRewriteDue = true
         } else if saving.isSaveScheduled {
             saving.isSaveScheduled = false
             saving.isSaveDue = true
@@ -135,7 +150,7 @@ extension ServerState {
     ) {
         switch (job.purpose, outcome) {
         case (.dump, .success(let summary)):
-            noteSaved(version: saving.jobVersion, seconds: now / 1000 - saving.jobStartedAt)
+            noteSaved(changes: saving.jobChanges, seconds: now / 1000 - saving.jobStartedAt)
             diagnostics.notice(
                 "DB saved on disk: \(summary.keys) keys, \(summary.bytes) bytes")
             diagnostics.notice("Background saving terminated with success")
@@ -177,9 +192,9 @@ extension ServerState {
         }
     }
 
-    private mutating func noteSaved(version: UInt64, seconds: Int64) {
+    private mutating func noteSaved(changes: UInt64, seconds: Int64) {
         saving.savedAt = now / 1000
-        saving.savedVersion = version
+        saving.savedChanges = changes
         saving.hasFailed = false
         saving.saveSeconds = seconds
         saving.saveCount += 1
@@ -202,10 +217,10 @@ extension ServerState {
     mutating func saveNow() throws(SnapshotWriteError) {
         let started = now / 1000
         saving.triedAt = started
-        let version = dispatcher.context.keyspace.version
+        let changes = dispatcher.context.changes
         do throws(SnapshotWriteError) {
             let summary = try write(place(of: .dump), isBase: false)
-            noteSaved(version: version, seconds: clock.wallMilliseconds / 1000 - started)
+            noteSaved(changes: changes, seconds: clock.wallMilliseconds / 1000 - started)
             diagnostics.notice("DB saved on disk: \(summary.keys) keys, \(summary.bytes) bytes")
         } catch {
             saving.hasFailed = true
@@ -316,7 +331,7 @@ extension ServerState {
         }
     }
 
-    var changesSinceSave: UInt64 { dispatcher.context.keyspace.version &- saving.savedVersion }
+    var changesSinceSave: UInt64 { dispatcher.context.changes &- saving.savedChanges }
 }
 
 extension SnapshotJob.Purpose {

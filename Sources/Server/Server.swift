@@ -55,6 +55,7 @@ public enum HoldfastServer {
         SlowLogCommands.register(&rows)
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)
+        ModuleCommands.register(&rows)
         DebugCommands.register(&rows)
         let table = CommandTable(
             families: CommandFamilies.data + [rows.specs, CommandsToCome.table])

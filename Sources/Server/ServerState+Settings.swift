@@ -163,6 +163,7 @@ extension ServerSettings {
         readsAreGated = configuration.readVisibility == .gated
         memoryMax = configuration.number(.maxmemory)
         debugCommand = configuration.enableDebugCommand
+        moduleCommand = configuration.enableModuleCommand
     }
 }
 

@@ -309,6 +309,23 @@ enum BuiltRows {
             "unlink", -2, [.write, .fast], .generic, keys: [.from(1, .rm, [.delete])],
             tips: [.requestMultiShard, .responseAggregateSum], .session(0)),
         CommandSpec(
+            "module", -2, [], .server, .container,
+            subcommands: [
+                CommandSpec("module|help", 2, [.loading, .stale], .server, .session(0)),
+                CommandSpec(
+                    "module|list", 2, [.admin, .noScript], .server,
+                    tips: [.nondeterministicOutputOrder], .session(0)),
+                CommandSpec(
+                    "module|load", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
+                    .session(0)),
+                CommandSpec(
+                    "module|loadex", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
+                    .session(0)),
+                CommandSpec(
+                    "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
+                    .session(0)),
+            ]),
+        CommandSpec(
             "latency", -2, [], .server, .container,
             subcommands: [
                 CommandSpec(

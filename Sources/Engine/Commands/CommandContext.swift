@@ -57,6 +57,10 @@ public struct CommandContext: ~Copyable {
     var isLogged = false
     /// The keyspace's version before the command, moved on by what expired meanwhile.
     var versionBefore: UInt64 = 0
+    /// How many changes the command counts as for the save points, if it's more than one.
+    var changeCount = 0
+    /// All changes since the start, as Redis counts them; not what expired.
+    public internal(set) var changes: UInt64 = 0
 
     public init(keyspace: consuming Keyspace, log: consuming LogBuffer, seed: UInt64) {
         self.keyspace = keyspace

@@ -370,6 +370,12 @@ public struct CommandDocumentation: Sendable {
         memory|purge :: 4.0.0 :: Depends on how much memory is allocated ::  :: Asks the allocator to give memory back.
         memory|stats :: 4.0.0 :: O(1) ::  :: Returns what memory is used for in figures.
         memory|usage :: 4.0.0 :: O(N), N being the number of samples :: key:key0 [SAMPLES=count:integer] :: Estimates the bytes that a key and its value take.
+        module :: 4.0.0 :: Depends on the subcommand ::  :: Tells of modules, of which there are none.
+        module|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        module|list :: 4.0.0 :: O(N), N being the number of modules ::  :: Lists the modules that are loaded: none.
+        module|load :: 4.0.0 :: O(1) :: path [arg*] :: Refused: no module can be loaded.
+        module|loadex :: 7.0.0 :: O(1) :: path [CONFIG=configs:(name value)**] [ARGS=args:(arg)*] :: Refused: no module can be loaded.
+        module|unload :: 4.0.0 :: O(1) :: name :: Refused: no module is loaded.
         monitor :: 1.0.0 ::  ::  :: Shows every command that the server runs.
         role :: 2.8.12 :: O(1) ::  :: Returns whether the server is a primary or a replica, with its peers.
         save :: 1.0.0 :: O(N), N being the number of keys ::  :: Writes a snapshot while everybody waits.

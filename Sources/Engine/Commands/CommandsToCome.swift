@@ -21,23 +21,6 @@ public enum CommandsToCome {
 
     private static let server: [CommandSpec] = [
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
-        CommandSpec(
-            "module", -2, [], .server, .toCome,
-            subcommands: [
-                CommandSpec("module|help", 2, [.loading, .stale], .server, .toCome),
-                CommandSpec(
-                    "module|list", 2, [.admin, .noScript], .server,
-                    tips: [.nondeterministicOutputOrder], .toCome),
-                CommandSpec(
-                    "module|load", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
-                    .toCome),
-                CommandSpec(
-                    "module|loadex", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
-                    .toCome),
-                CommandSpec(
-                    "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
-                    .toCome),
-            ]),
         CommandSpec("psync", -3, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
         CommandSpec(
             "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, .toCome),
