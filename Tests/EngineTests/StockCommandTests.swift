@@ -99,6 +99,7 @@ struct StockCommandTests {
         "client|pause": "the first release that had it, not the development version",
         "command|getkeys": "arguments",
         "command|getkeysandflags": "arguments",
+        "migrate": "names of arguments",
         "getset": "no documentation markup in what replaces it",
         "pfmerge": "sources may be left out",
         "psetex": "deprecated",
