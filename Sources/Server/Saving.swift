@@ -36,6 +36,9 @@ struct Saving {
     var rewriteSeconds: Int64 = -1
     var rewriteCount = 0
 
+    /// Failures of the archive's command that have been reported.
+    var archiveFailures = 0
+
     /// From the last load of a snapshot.
     var keysLoaded = 0
     var keysExpired = 0
@@ -299,6 +302,7 @@ extension ServerState {
     mutating func runSavingCron() {
         finishSnapshots()
         durability.writer?.retire()
+        reportArchiving()
         guard !saving.isActive, !condition.isLoading else { return }
         let seconds = now / 1000
         if let point = saving.points.due(
@@ -309,10 +313,19 @@ extension ServerState {
             saving.isSaveDue = true
             return
         }
-        guard let writer = durability.writer else { return }
-        if let growth = saving.rule.dueGrowth(bytes: writer.report().currentBytes, now: seconds) {
+        guard let report = durability.writer?.report() else { return }
+        if let growth = saving.rule.dueGrowth(bytes: report.currentBytes, now: seconds) {
             diagnostics.notice("Starting automatic rewriting of AOF on \(growth)% growth")
             saving.isRewriteDue = true
+        }
+    }
+
+    /// Tells of each time that the archive's command has failed.
+    private mutating func reportArchiving() {
+        guard let figures = durability.writer?.report().figures else { return }
+        defer { saving.archiveFailures = figures.archiveFailures }
+        if figures.archiveFailures > saving.archiveFailures, let reason = figures.archiveError {
+            diagnostics.warning("wal-archive-command failed and is tried again: \(reason)")
         }
     }
 
