@@ -74,6 +74,7 @@ extension ServerState {
 
     /// Begins what is due; at the end of a turn, when all effects are with the log and no command is half done.
     mutating func beginDueSnapshot() {
+        if dispatcher.context.hasFlushedAll { saveAfterFlush() }
         guard saving.job == nil, saving.installing == nil else { return }
         if saving.isSaveDue {
             saving.isSaveDue = false
@@ -84,6 +85,19 @@ extension ServerState {
             let lsn = writer.rollHere()
             begin(.base(sequence: writer.nextBaseSequence, lsn: lsn.value))
         }
+    }
+
+    /// After a FLUSHALL a save that runs would bring back what was flushed, and so would the dump that is there.
+    private mutating func saveAfterFlush() {
+        dispatcher.context.hasFlushedAll = false
+        if case .dump? = saving.job?.purpose {
+            saving.job?.cancel()
+            finishSnapshots()
+        }
+        guard !saving.points.points.isEmpty else { return }
+        // The error is in the diagnostics, and by the save points another attempt follows.
+        do throws(SnapshotWriteError) { try saveNow() } catch {}
+        updateCondition()
     }
 
     private mutating func begin(_ purpose: SnapshotJob.Purpose) {

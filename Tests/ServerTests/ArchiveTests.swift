@@ -28,7 +28,9 @@ struct ArchiveTests {
         let value = String(repeating: "v", count: 1000)
         for start in stride(from: range.lowerBound, to: range.upperBound, by: 50) {
             _ = try connection.pipeline(
-                (start..<min(start + 50, range.upperBound)).map { ["SET", "key:\($0)", value + "\($0)"] })
+                (start..<min(start + 50, range.upperBound)).map {
+                    ["SET", "key:\($0)", value + "\($0)"]
+                })
         }
     }
 
@@ -151,7 +153,8 @@ struct ArchiveTests {
         #expect(try copy.connect().command("DEBUG", "DIGEST") == digest)
     }
 
-    @Test("a stop doesn't wait for a command that doesn't end; turned on later, it gets all there is")
+    @Test(
+        "a stop doesn't wait for a command that doesn't end; turned on later, it gets all there is")
     func turnedOn() throws {
         let server = try server("")
         let connection = try server.connect()
