@@ -92,7 +92,8 @@ struct ClockJumpTests {
         #expect(try connection.command("GET", "day") == .bulk("v"))
     }
 
-    @Test("a clock that jumps ahead and is put right expires nothing; one that goes back is reported")
+    @Test(
+        "a clock that jumps ahead and is put right expires nothing; one that goes back is reported")
     func aheadAndBack() throws {
         let shifted = try ShiftedServer()
         let server = shifted.server
