@@ -282,8 +282,8 @@ public enum ConfigurationTable {
             "Seconds to keep old segments beyond the newest base."),
         Directive(
             .walArchiveCommand, "wal-archive-command", .text("", .free),
-            traits: [.protected, .idle],
-            "Command that copies a sealed file elsewhere (%p path, %f name); empty for none."),
+            traits: [.protected],
+            "Shell command that copies a finished file of the log elsewhere (%p path, %f name)."),
         Directive(
             .walReserve, "wal-reserve", .number(67_108_864, .memory, .range(0, longMax)),
             "Bytes kept free for the log, so that it can go on when the disk is full."),

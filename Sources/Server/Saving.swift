@@ -36,6 +36,9 @@ struct Saving {
     var rewriteSeconds: Int64 = -1
     var rewriteCount = 0
 
+    /// Failures of the archive's command that have been reported.
+    var archiveFailures = 0
+
     /// From the last load of a snapshot.
     var keysLoaded = 0
     var keysExpired = 0
@@ -71,6 +74,7 @@ extension ServerState {
 
     /// Begins what is due; at the end of a turn, when all effects are with the log and no command is half done.
     mutating func beginDueSnapshot() {
+        if dispatcher.context.hasFlushedAll { saveAfterFlush() }
         guard saving.job == nil, saving.installing == nil else { return }
         if saving.isSaveDue {
             saving.isSaveDue = false
@@ -96,6 +100,19 @@ extension ServerState {
             saving.rewriteCount += 1
             diagnostics.notice("Background AOF rewrite finished successfully")
         }
+    }
+
+    /// After a FLUSHALL a save that runs would bring back what was flushed, and so would the dump that is there.
+    private mutating func saveAfterFlush() {
+        dispatcher.context.hasFlushedAll = false
+        if case .dump? = saving.job?.purpose {
+            saving.job?.cancel()
+            finishSnapshots()
+        }
+        guard !saving.points.points.isEmpty else { return }
+        // The error is in the diagnostics, and by the save points another attempt follows.
+        do throws(SnapshotWriteError) { try saveNow() } catch {}
+        updateCondition()
     }
 
     private mutating func begin(_ purpose: SnapshotJob.Purpose) {
@@ -314,6 +331,7 @@ extension ServerState {
     mutating func runSavingCron() {
         finishSnapshots()
         durability.writer?.retire()
+        reportArchiving()
         guard !saving.isActive, !condition.isLoading else { return }
         let seconds = now / 1000
         if let point = saving.points.due(
@@ -324,10 +342,19 @@ extension ServerState {
             saving.isSaveDue = true
             return
         }
-        guard let writer = durability.writer else { return }
-        if let growth = saving.rule.dueGrowth(bytes: writer.report().currentBytes, now: seconds) {
+        guard let report = durability.writer?.report() else { return }
+        if let growth = saving.rule.dueGrowth(bytes: report.currentBytes, now: seconds) {
             diagnostics.notice("Starting automatic rewriting of AOF on \(growth)% growth")
             saving.isRewriteDue = true
+        }
+    }
+
+    /// Tells of each time that the archive's command has failed.
+    private mutating func reportArchiving() {
+        guard let figures = durability.writer?.report().figures else { return }
+        defer { saving.archiveFailures = figures.archiveFailures }
+        if figures.archiveFailures > saving.archiveFailures, let reason = figures.archiveError {
+            diagnostics.warning("wal-archive-command failed and is tried again: \(reason)")
         }
     }
 

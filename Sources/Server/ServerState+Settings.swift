@@ -131,6 +131,7 @@ extension LogWriterSettings {
         retainBytes = Int64(configuration.number(.walRetainSize))
         retainMilliseconds = Int64(
             clamping: min(configuration.number(.walRetainTime), .max / 1000) * 1000)
+        archiveCommand = configuration.text(.walArchiveCommand)
     }
 }
 

@@ -49,6 +49,7 @@ struct ServerState: ~Copyable {
     var wake: @Sendable () -> Void = {}
     var loading = LoadingProgress()
     var saving = Saving()
+    var migrations = MigrationLinks()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.

@@ -36,6 +36,12 @@ enum BuiltRows {
             "setbit", 4, [.write, .denyOOM], .bitmap, keys: [.first(.rw, [.access, .update])],
             .session(0)),
         CommandSpec(
+            "migrate", -6, [.write], .generic,
+            keys: [
+                .at(3, .rw, [.access, .delete]),
+                .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
+            ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .session(0)),
+        CommandSpec(
             "wait", 3, [], .generic, tips: [.requestAllShards, .responseAggregateMin],
             acl: [.connection], .session(0)),
         CommandSpec(

@@ -232,6 +232,9 @@ struct DifferentialServerTests {
             // 7.2 reads all options before it looks at the password.
             return stock.text?.hasPrefix("WRONGPASS") == true
                 && ours.text?.hasPrefix("ERR Syntax error in HELLO") == true
+        case "xread":
+            // 7.2 names the command.
+            return [stock, ours].allSatisfy { $0.text?.hasPrefix("ERR Unbalanced") == true }
         default: return false
         }
     }

@@ -49,6 +49,8 @@ public struct CommandContext: ~Copyable {
     public var allowsBlocking = false
     /// What the command that ran last waits for, if it could not be served; whoever ran it takes it over.
     public var blockRequest: BlockRequest?
+    /// FLUSHALL has run: whoever keeps snapshots takes this back when the one there is up to date again.
+    public var hasFlushedAll = false
     /// False with `appendonly no`: there is nobody to read what would be logged.
     public var logsEffects = true
     /// The request as it came, when it can go into the log as it stands.

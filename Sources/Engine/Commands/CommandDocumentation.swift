@@ -145,6 +145,7 @@ public struct CommandDocumentation: Sendable {
         expireat :: 1.2.0 :: O(1) :: key:key0 unix-time-seconds:unix-time condition:[NX|XX|GT|LT]@7.0.0 :: Lets a key expire at a Unix time in seconds.
         expiretime :: 7.0.0 :: O(1) :: key:key0 :: Returns the Unix time in seconds at which a key will expire.
         keys :: 1.0.0 :: O(N), N being the number of keys in the database :: pattern:pattern :: Returns all keys that match a pattern.
+        migrate :: 2.6.0 :: As DUMP and DEL here and RESTORE there, and O(N) for what goes over the network :: host port:integer key-selector:(key:key0|empty-string!"") destination-db:integer timeout:integer [COPY@3.0.0] [REPLACE@3.0.0] authentication:[[AUTH=auth@4.0.7]|[AUTH2=auth2:(username password)@6.0.0]] [KEYS=keys:key1*@3.0.6] :: Moves keys to another server.
         move :: 1.0.0 :: O(1) :: key:key0 db:integer :: Moves a key to another database.
         object :: 2.2.3 :: Depends on the subcommand ::  :: Tells how a value is kept in memory.
         object|encoding :: 2.2.3 :: O(1) :: key:key0 :: Returns the name of a value's encoding in memory.

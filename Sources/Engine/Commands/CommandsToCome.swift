@@ -5,19 +5,9 @@
 /// them.
 public enum CommandsToCome {
     public static let table: [CommandSpec] =
-        generic
-        + server
+        server
         + scripting
         + cluster
-
-    private static let generic: [CommandSpec] = [
-        CommandSpec(
-            "migrate", -6, [.write], .generic,
-            keys: [
-                .at(3, .rw, [.access, .delete]),
-                .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
-            ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome)
-    ]
 
     private static let server: [CommandSpec] = [
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),

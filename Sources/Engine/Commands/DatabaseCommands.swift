@@ -39,6 +39,7 @@ public enum DatabaseCommands {
     @Sendable
     static func flushall(_ context: inout CommandContext) throws(CommandError) {
         try flush(&context, 0..<context.keyspace.databaseCount)
+        context.hasFlushedAll = !context.isReplaying
     }
 
     @Sendable
