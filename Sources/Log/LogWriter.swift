@@ -136,6 +136,19 @@ public final class LogWriter: @unchecked Sendable {
         }
     }
 
+    /// Lets what is submitted from now on stand in segments of another history: after a promotion, or when
+    /// the primary that is followed has begun one.
+    ///
+    /// - Returns: where it begins. The segment is made in the background, before the first batch goes into it.
+    public func beginHistory(_ id: HistoryID) -> LSN {
+        let now = world.now()
+        return monitor.withLock {
+            let lsn = core.beginHistory(id)
+            signalThreads(now: now)
+            return lsn
+        }
+    }
+
     /// Puts a base in force: the manifest begins with it, and what is before its LSN is kept or dropped as the
     /// retention settings say. `takeBaseOutcome` tells, after a wake-up.
     ///

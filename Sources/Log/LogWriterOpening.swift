@@ -27,7 +27,7 @@ extension LogWorld {
         _ fileSystem: any FileSystem, _ clock: any Clock
     ) {
         self.init(
-            fileSystem: fileSystem, clock: clock, folder: folder, history: log.history,
+            fileSystem: fileSystem, clock: clock, folder: folder,
             reserve: DiskReserve(folder: folder.path, bytes: settings.reserveBytes))
     }
 }
@@ -39,6 +39,8 @@ struct LogWriterStart {
     /// In force.
     var manifest: Manifest
     var nextNumber: UInt64
+    /// In force from the open segment on.
+    var history: HistoryID
     /// The time of the last batch.
     var milliseconds: Int64
     /// The database selected at the end of the stream.
@@ -59,6 +61,7 @@ struct LogWriterStart {
         world.reserve.open(folder.path, on: world.fileSystem)
         manifest = log.manifest
         nextNumber = log.nextSegment
+        history = log.history
         milliseconds = log.lastMilliseconds
         database = log.database
         sealed = []
@@ -68,7 +71,8 @@ struct LogWriterStart {
             }
             if line.type == .base {
                 base = LogBase(
-                    name: file.name, sequence: line.sequence, lsn: file.endLSN, bytes: file.bytes)
+                    name: file.name, sequence: line.sequence, lsn: file.endLSN, bytes: file.bytes,
+                    history: line.history)
             } else {
                 sealed.append(
                     SealedSegment(
@@ -107,7 +111,8 @@ struct LogWriterStart {
             let bytes = line.bytes ?? size
             if world.folder.isBase(line.name) {
                 olderBase = LogBase(
-                    name: line.name, sequence: line.sequence, lsn: lsn, bytes: bytes)
+                    name: line.name, sequence: line.sequence, lsn: lsn, bytes: bytes,
+                    history: line.history)
             } else {
                 // Its age is not known without reading it: it counts from this start.
                 superseded.insert(

@@ -40,16 +40,22 @@ public struct LogBase: Equatable, Sendable {
     public var sequence: UInt64
     public var lsn: LSN
     public var bytes: Int64
+    /// The history that it says it is of; nil for the one that the manifest is of.
+    public var history: HistoryID?
 
-    public init(name: String, sequence: UInt64, lsn: LSN, bytes: Int64) {
+    public init(
+        name: String, sequence: UInt64, lsn: LSN, bytes: Int64, history: HistoryID? = nil
+    ) {
         self.name = name
         self.sequence = sequence
         self.lsn = lsn
         self.bytes = bytes
+        self.history = history
     }
 
     var line: Manifest.Line {
-        Manifest.Line(name: name, sequence: sequence, type: .base, firstLSN: lsn)
+        Manifest.Line(
+            name: name, sequence: sequence, type: .base, firstLSN: lsn, history: history)
     }
 }
 

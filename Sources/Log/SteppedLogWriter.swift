@@ -35,6 +35,9 @@ public final class SteppedLogWriter {
         }
     }
 
+    /// As `LogWriter.beginHistory`.
+    public func beginHistory(_ id: HistoryID) -> LSN { core.beginHistory(id) }
+
     /// Takes what the WAL thread would do now; false if it would sleep.
     public func takeWrite() -> Bool { take(core.takeWriteJob(now: world.now())) }
 

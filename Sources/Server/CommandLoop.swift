@@ -4,6 +4,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Store
 
 /// The command thread: one turn after another, each of which
@@ -196,9 +197,11 @@ struct CommandLoop: ~Copyable {
             }
         }
         guard !state.dispatcher.context.log.isEmpty else { return }
-        state.durability.submit(
-            &state.dispatcher.context.log,
-            inlineAllowed: ungatedTurns == 0 && replied.count + gated.count <= 1)
+        state.submitLog(inlineAllowed: ungatedTurns == 0 && replied.count + gated.count <= 1)
+        if let id = state.replication.dueHistory {
+            state.replication.dueHistory = nil
+            state.beginHistory(id)
+        }
         state.updateCondition()
     }
 

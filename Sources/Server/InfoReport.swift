@@ -247,23 +247,7 @@ extension ServerState {
         info.field("eventloop_cmd_per_cycle_max", statistics.commandsPerTurnMax)
     }
 
-    // MARK: Replication and processor
-
-    private func addReplication(to info: inout InfoText) {
-        let end = dispatcher.context.log.appended
-        info.section("Replication")
-        info.field("role", "master")
-        info.field("connected_slaves", 0)
-        info.field("master_failover_state", "no-failover")
-        info.field("master_replid", identity.history)
-        info.field("master_replid2", String(repeating: "0", count: 40))
-        info.field("master_repl_offset", end.value)
-        info.field("second_repl_offset", -1)
-        info.field("repl_backlog_active", 0)
-        info.field("repl_backlog_size", configuration.number(.replBacklogSize))
-        info.field("repl_backlog_first_byte_offset", 0)
-        info.field("repl_backlog_histlen", 0)
-    }
+    // MARK: Processor
 
     private func addProcessor(to info: inout InfoText) {
         info.section("CPU")

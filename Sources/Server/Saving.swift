@@ -2,6 +2,7 @@ internal import Engine
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
+internal import Replication
 internal import Snapshot
 internal import Store
 
@@ -11,6 +12,8 @@ struct Saving {
     var job: SnapshotJob?
     var jobStartedAt: Int64 = 0
     var jobVersion: UInt64 = 0
+    /// The history that was in force when it began.
+    var jobHistory: HistoryID?
     /// The base that the log was asked to put in force.
     var installing: LogBase?
 
@@ -96,6 +99,7 @@ extension ServerState {
             on: LinuxFileSystem(), wake: wake)
         saving.job = job
         saving.jobStartedAt = now / 1000
+        saving.jobHistory = replication.histories.current
         saving.jobVersion = dispatcher.context.keyspace.version
         if purpose.isBase {
             diagnostics.notice(
@@ -146,7 +150,8 @@ extension ServerState {
             diagnostics.warning("Background saving error: \(error)")
         case (.base(let sequence, let lsn), .success(let summary)):
             let base = LogBase(
-                name: job.place.name, sequence: sequence, lsn: LSN(lsn), bytes: summary.bytes)
+                name: job.place.name, sequence: sequence, lsn: LSN(lsn), bytes: summary.bytes,
+                history: saving.jobHistory)
             saving.installing = base
             durability.writer?.install(base)
         case (.base, .failure(let error)):
@@ -248,7 +253,7 @@ extension ServerState {
         header.createdSeconds = clock.wallMilliseconds / 1000
         header.usedMemoryBytes = Int64(allocator.read().allocated)
         header.isBase = isBase
-        header.history = identity.history
+        header.history = replication.histories.current.description
         header.lsn = dispatcher.context.log.appended.value
         header.milliseconds = now
         header.functions = saving.functions

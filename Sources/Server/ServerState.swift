@@ -3,6 +3,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Store
 
 /// What commands about sessions and the server may see. `CommandLoop` owns the one there is and lends it to
@@ -49,6 +50,9 @@ struct ServerState: ~Copyable {
     var wake: @Sendable () -> Void = {}
     var loading = LoadingProgress()
     var saving = Saving()
+    /// Who this server is to others, and the histories of its log; without a log there is one that ends with the
+    /// process.
+    var replication: ReplicationState
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.
@@ -183,8 +187,6 @@ struct InstantaneousRates {
 struct ServerIdentity: Sendable {
     /// 40 hex digits, new at every start.
     let runID: String
-    /// The log's history (`master_replid`); without a log one that ends with the process.
-    var history: String
     let processID: Int32
     let startedAt: Int64
     let executable: String
