@@ -41,7 +41,8 @@ public struct Histories: Equatable, Sendable {
     /// Begins a history at `lsn`, where the one in force ends.
     public mutating func begin(_ id: HistoryID, at lsn: LSN) {
         if id == current { return }
-        precondition(lsn >= spans[spans.count - 1].first, "a history that begins before its forebear")
+        precondition(
+            lsn >= spans[spans.count - 1].first, "a history that begins before its forebear")
         spans.append(Span(id, from: lsn))
         if spans.count > Self.countMax { spans.removeFirst() }
     }

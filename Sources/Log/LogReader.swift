@@ -47,6 +47,8 @@ public struct LoadedFile: Equatable, Sendable {
     /// The time of its first and last batch, 0 without any.
     public var firstMilliseconds: Int64
     public var lastMilliseconds: Int64
+    /// A segment behind whose last batch redis-server has written plain commands.
+    var hasPlainTail = false
 }
 
 /// A torn tail that was cut, or, by an inspection, would be.
@@ -652,6 +654,7 @@ private struct Recovery {
         _ loaded: inout LoadedFile, _ apply: LogReader.Apply, _ progress: LogReader.Progress
     ) throws(LogReadError) {
         let first = log.end
+        loaded.hasPlainTail = true
         log.notices.append(
             "\(line.name): plain commands after the last batch, at LSN \(first), are loaded")
         try readPlain(

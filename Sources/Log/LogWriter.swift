@@ -123,6 +123,19 @@ public final class LogWriter: @unchecked Sendable {
         }
     }
 
+    /// The file that holds the stream at `lsn`; nil if none does from there on to the end without a gap.
+    public func extent(at lsn: LSN) -> LogExtent? { monitor.withLock { core.extent(at: lsn) } }
+
+    /// Reads the stream from `lsn` on, on another thread.
+    public func cursor(from lsn: LSN) -> LogCursor {
+        LogCursor(from: lsn, on: world.fileSystem) { self.extent(at: $0) }
+    }
+
+    /// Holds segments that a connected replica still needs, up to the size that the settings allow.
+    ///
+    /// - Parameter lsn: the lowest that is needed; nil if none is.
+    public func retain(from lsn: LSN?) { monitor.withLock { core.replicaFloor = lsn } }
+
     /// Lets a new segment begin at the end of all that was submitted, where a base may take the place of what
     /// is before.
     ///

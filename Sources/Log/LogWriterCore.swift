@@ -668,7 +668,8 @@ final class LogWriterCore {
             inForce.removeAll { $0.end <= newBase.lsn }
         }
         let retention = Retention(
-            bytesMax: settings.retainBytes, millisecondsMax: settings.retainMilliseconds)
+            bytesMax: settings.retainBytes, millisecondsMax: settings.retainMilliseconds,
+            floor: replicaFloor, replicaBytesMax: settings.retainReplicaBytes)
         let kept = retention.kept(history, now: world.clock.wallMilliseconds)
         // Of the older bases one is of use: the oldest from which the kept segments lead on.
         let older = [olderBase, newBase == nil ? nil : base].compactMap { $0 }.first { older in
@@ -727,6 +728,24 @@ final class LogWriterCore {
     }
 
     private var isRetiring = false
+    /// The lowest LSN that a connected replica may still ask for.
+    var replicaFloor: LSN?
+
+    /// The file that holds the stream at `lsn` and from which it goes on without a gap in files of ours; nil if
+    /// there is none.
+    func extent(at lsn: LSN) -> LogExtent? {
+        func extent(_ name: String, _ first: LSN, _ end: LSN?) -> LogExtent {
+            LogExtent(path: world.folder.path(of: name), first: first, end: end)
+        }
+        if lsn >= segment.firstLSN { return extent(segment.name, segment.firstLSN, nil) }
+        var due = segment.firstLSN
+        for file in (superseded + sealed).reversed() {
+            if file.isPlain || file.end != due { return nil }
+            if lsn >= file.firstLSN { return extent(file.name, file.firstLSN, file.end) }
+            due = file.firstLSN
+        }
+        return nil
+    }
 
     /// Lets go of superseded segments that the retention settings no longer keep; now and then.
     func retire() {

@@ -77,7 +77,8 @@ struct LogWriterStart {
                 sealed.append(
                     SealedSegment(
                         name: file.name, sequence: line.sequence, firstLSN: file.firstLSN,
-                        end: file.endLSN, bytes: file.bytes, milliseconds: file.lastMilliseconds))
+                        end: file.endLSN, bytes: file.bytes, milliseconds: file.lastMilliseconds,
+                        isPlain: file.kind == .plain || file.hasPlainTail))
             }
         }
         let opening = SegmentWriter.Opening(

@@ -70,7 +70,9 @@ extension ServerState {
         if condition.isLoading, !dispatcher.table.facts(at: row).flags.contains(.loading) {
             return .text("LOADING Redis is loading the dataset in memory")
         }
-        if session.isMonitor, !flags.isDisjoint(with: [.write, .readonly, .mayReplicate]) {
+        if session.isMonitor || session.isReplica,
+            !flags.isDisjoint(with: [.write, .readonly, .mayReplicate])
+        {
             // Redis treats those who monitor like replicas.
             return .text("ERR Replica can't interact with the keyspace")
         }
@@ -107,6 +109,9 @@ extension ServerState {
         {
             return .message(reason)
         }
+        if flags.contains(.write), condition.lacksReplicas, !session.isReplica {
+            return .text("NOREPLICAS Not enough good replicas to write.")
+        }
         if flags.contains(.denyOOM), let reason = condition.growthRefusal {
             return .message(reason)
         }
@@ -123,7 +128,9 @@ extension ServerState {
     }
 
     private func mustWait(_ flags: CommandFlags, _ row: Int, _ session: Session) -> Bool {
-        guard condition.holdsWriters || condition.pausedUntil > 0 else { return false }
+        guard condition.holdsWriters || condition.pausedUntil > 0, !session.isReplica else {
+            return false
+        }
         var writes = flags.contains(.write) || flags.contains(.mayReplicate)
         if session.transaction != nil {
             // Queueing changes nothing; EXEC counts as what it will run.

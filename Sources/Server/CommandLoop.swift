@@ -106,6 +106,7 @@ struct CommandLoop: ~Copyable {
         submit()
         state.beginDueSnapshot()
         sendReplies()
+        if _slowPath(state.replicas.isActive) { serveReplicas() }
         if !held.isEmpty { resumeHeld() }
         if state.listenersToAdopt != nil { adoptListeners() }
         state.dispatcher.context.keyspace.freeRetired(limit: 256)
@@ -164,7 +165,10 @@ struct CommandLoop: ~Copyable {
                     receive(session)
                 }
             }
-            if event.isWritable, !session.isClosed { flush(session) }
+            if event.isWritable, !session.isClosed {
+                flush(session)
+                if session.replica != nil { feedMore(session) }
+            }
         }
     }
 
@@ -190,6 +194,7 @@ struct CommandLoop: ~Copyable {
             tellOthersOfOwn()
         }
         ungatedTurns = turnHadReads ? 16 : max(ungatedTurns - 1, 0)
+        if _slowPath(state.replicas.wantsAcks) { state.askReplicas() }
         defer {
             if _slowPath(state.waits.wantsSync) {
                 state.waits.wantsSync = false
@@ -213,6 +218,8 @@ struct CommandLoop: ~Copyable {
         state.allocator.decay()
         if cron.isNewSecond {
             closeIdle()
+            tendReplicas()
+            state.pingReplicas(cron.second)
             for session in state.sessions.all where session.wantsWritable {
                 if isOverOutputLimit(session) { waitWritable(session) }
             }
@@ -223,7 +230,8 @@ struct CommandLoop: ~Copyable {
         let limit = Int64(state.settings.idleTimeoutSeconds)
         guard limit > 0 else { return }
         for session in state.sessions.all
-        where !session.isHeld && session.parked == nil && cron.second - session.lastActiveAt > limit
+        where !session.isHeld && session.parked == nil && !session.isReplica
+            && cron.second - session.lastActiveAt > limit
         {
             state.diagnostics.verbose("Closing idle client")
             close(session)

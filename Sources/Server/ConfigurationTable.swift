@@ -278,6 +278,10 @@ public enum ConfigurationTable {
             .walRetainSize, "wal-retain-size", .number(268_435_456, .memory, .range(0, longMax)),
             "Bytes of old segments to keep beyond the newest base."),
         Directive(
+            .walRetainReplicaSize, "wal-retain-replica-size",
+            .number(4 << 30, .memory, .range(0, longMax)),
+            "Bytes of superseded segments that are kept for connected replicas that lag."),
+        Directive(
             .walRetainTime, "wal-retain-time", .number(0, .plain, .range(0, longMax)),
             "Seconds to keep old segments beyond the newest base."),
         Directive(

@@ -58,7 +58,7 @@ extension ServerState {
         durability.lock?.close()
         saving.installing = nil
         durability = Durability(writer: nil, policy: durability.policy)
-        dispatcher.context.logsEffects = false
+        if replicas.backlog == nil { endBacklog() }
         dispatcher.undurable.isOn = false
         dispatcher.updateRecording()
         condition.writeRefusal = nil

@@ -160,6 +160,7 @@ extension CommandLoop {
     }
 
     func isOverOutputLimit(_ session: Session) -> Bool {
+        if session.isReplica { return false }
         let limits =
             session.subscriptions == nil
             ? state.settings.outputLimits : state.settings.pubSubOutputLimits

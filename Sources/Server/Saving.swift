@@ -247,7 +247,7 @@ extension ServerState {
 
     // MARK: What a snapshot says and looks like
 
-    private func snapshotHeader(isBase: Bool) -> SnapshotHeader {
+    func snapshotHeader(isBase: Bool) -> SnapshotHeader {
         var header = SnapshotHeader()
         header.redisVersion = HoldfastVersion.redis
         header.createdSeconds = clock.wallMilliseconds / 1000
@@ -260,7 +260,7 @@ extension ServerState {
         return header
     }
 
-    private func snapshotSettings(isBase: Bool) -> SnapshotSettings {
+    func snapshotSettings(isBase: Bool) -> SnapshotSettings {
         var settings = SnapshotSettings()
         let name = configuration.choiceName(isBase ? .aofBaseCompression : .rdbCompression)
         settings.compression =

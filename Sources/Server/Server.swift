@@ -52,6 +52,7 @@ public enum HoldfastServer {
         ConfigCommands.register(&rows)
         ServerCommands.register(&rows)
         PersistenceCommands.register(&rows)
+        ReplicationCommands.register(&rows)
         SlowLogCommands.register(&rows)
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)

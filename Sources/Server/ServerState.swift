@@ -31,6 +31,8 @@ struct ServerState: ~Copyable {
     var outbox = Outbox()
     /// The reply of the command that runs consists of pushes, which CLIENT REPLY doesn't silence.
     var pushesReply = false
+    /// What the command that runs has logged means something to replicas only: no reply waits for it.
+    var logsForReplicasOnly = false
     /// The commands of a transaction are being run.
     var isInTransaction = false
     let diagnostics: Diagnostics
@@ -53,6 +55,7 @@ struct ServerState: ~Copyable {
     /// Who this server is to others, and the histories of its log; without a log there is one that ends with the
     /// process.
     var replication: ReplicationState
+    var replicas = Replicas()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.
@@ -120,12 +123,14 @@ struct ServerCondition {
     var pausesWritesOnly = false
     /// Somebody wants to see every command.
     var hasMonitors = false
+    /// Fewer replicas are in touch than writes need: `min-replicas-to-write`.
+    var lacksReplicas = false
 
     /// Nothing does.
     var isPlain: Bool {
         !isLoading && writeRefusal == nil && snapshotRefusal == nil && growthRefusal == nil
             && !holdsWriters
-            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors
+            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors && !lacksReplicas
     }
 }
 

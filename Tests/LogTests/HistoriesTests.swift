@@ -60,7 +60,9 @@ struct HistoriesTests {
         let read = try Manifest(parsing: text.slice)
         #expect(read == manifest)
         #expect(
-            read.histories?.spans == [.init(a, from: LSN(5)), .init(b, from: LSN(9)), .init(c, from: LSN(9))])
+            read.histories?.spans == [
+                .init(a, from: LSN(5)), .init(b, from: LSN(9)), .init(c, from: LSN(9)),
+            ])
         #expect(read.lines.map(\.history) == [a, a, b, nil])
     }
 }

@@ -6,7 +6,9 @@ import Testing
 @Suite("Backlog")
 struct BacklogTests {
     /// The byte of the stream at each LSN.
-    private static func byte(_ lsn: Int) -> UInt8 { UInt8(truncatingIfNeeded: lsn &* 167 &+ lsn >> 8) }
+    private static func byte(_ lsn: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: lsn &* 167 &+ lsn >> 8)
+    }
 
     private static func fill(_ backlog: inout Backlog, _ count: Int) {
         let start = Int(backlog.end.value)

@@ -38,13 +38,9 @@ public enum CommandsToCome {
                     "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
                     .toCome),
             ]),
-        CommandSpec("psync", -3, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
-        CommandSpec(
-            "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, .toCome),
         CommandSpec(
             "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
-        CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [

@@ -22,14 +22,31 @@ extension ServerState {
         info.field(
             "second_repl_offset", histories.previous.map { Int64(clamping: $0.end.value) + 1 } ?? -1
         )
-        info.field("repl_backlog_active", 0)
+        let backlog = replicas.backlog
+        let isKept = backlog != nil
+        info.field("repl_backlog_active", isKept)
         info.field("repl_backlog_size", configuration.number(.replBacklogSize))
-        info.field("repl_backlog_first_byte_offset", 0)
-        info.field("repl_backlog_histlen", 0)
+        info.field("repl_backlog_first_byte_offset", backlog.map { $0.first.value + 1 } ?? 0)
+        info.field("repl_backlog_histlen", backlog.map { $0.count } ?? 0)
     }
 
     private func addReplicas(to info: inout InfoText) {
-        info.field("connected_slaves", 0)
+        info.field("connected_slaves", replicas.sessions.count)
+        let lagMax = configuration.number(.minReplicasMaxLag)
+        if configuration.number(.minReplicasToWrite) > 0, lagMax > 0 {
+            info.field(
+                "min_slaves_good_slaves",
+                replicas.goodCount(now: monotonicSeconds, lagMax: Int64(lagMax)))
+        }
+        for (index, session) in replicas.sessions.enumerated() {
+            guard let feed = session.replica else { continue }
+            let host = feed.announcedAddress
+            let lag = feed.isOnline ? max(monotonicSeconds - feed.heardAt, 0) : 0
+            info.field(
+                "slave\(index)",
+                "ip=\(host.isEmpty ? session.address.host : host),port=\(feed.listeningPort),"
+                    + "state=\(feed.stateName),offset=\(feed.acknowledged),lag=\(lag)")
+        }
     }
 
     private func addLink(_ link: PrimaryLink, to info: inout InfoText) {

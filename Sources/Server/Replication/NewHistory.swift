@@ -22,6 +22,11 @@ extension ServerState {
     /// Hands what is logged so far to the log.
     mutating func submitLog(inlineAllowed: Bool) {
         guard !dispatcher.context.log.isEmpty else { return }
-        durability.submit(&dispatcher.context.log, inlineAllowed: inlineAllowed)
+        if replicas.backlog != nil { replicas.backlog?.append(dispatcher.context.log.slice) }
+        if durability.writer != nil {
+            durability.submit(&dispatcher.context.log, inlineAllowed: inlineAllowed)
+        } else {
+            dispatcher.context.log.discard()
+        }
     }
 }
