@@ -108,9 +108,19 @@ public final class ReplicaFeed {
             guard LSN(UInt64(synced)) <= end else { return .nonsense }
             durable = max(durable, LSN(UInt64(synced)))
         }
+        if phase == .receiving { isReady = true }
         guard phase == .loading else { return .taken }
         phase = .online
         return .isReady
+    }
+
+    /// Its first ACK has come before this side knew that all is sent.
+    private var isReady = false
+
+    /// All of a snapshot was sent.
+    public func snapshotSent(endsByMark: Bool) {
+        // A mark is looked for in what comes; only the replica knows when it has found it.
+        phase = endsByMark && !isReady ? .loading : .online
     }
 
     /// Whether it was heard of lately enough for `min-replicas-max-lag`.

@@ -104,6 +104,7 @@ struct CommandLoop: ~Copyable {
         if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
+        if _slowPath(state.delayedShutdown != nil) { state.tendShutdown() }
         state.beginDueSnapshot()
         sendReplies()
         if _slowPath(state.replicas.isActive) { serveReplicas() }

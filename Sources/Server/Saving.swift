@@ -42,6 +42,7 @@ struct Saving {
     /// From the last load of a snapshot.
     var keysLoaded = 0
     var keysExpired = 0
+    var loadedAux: SnapshotAux?
     /// Function libraries that came with a snapshot; they go into the next one.
     var functions: [[UInt8]] = []
 
@@ -257,6 +258,13 @@ extension ServerState {
         header.lsn = dispatcher.context.log.appended.value
         header.milliseconds = now
         header.functions = saving.functions
+        if replicas.backlog != nil {
+            // Who starts from this file and without a log knows where it stands; without a backlog nothing
+            // counts what has changed.
+            header.replicationID = header.history
+            header.replicationOffset = header.lsn
+            header.streamDatabase = dispatcher.context.log.database
+        }
         return header
     }
 

@@ -38,7 +38,7 @@ extension ServerState {
             .init(seconds: $0.seconds, changes: $0.changes)
         }
         replicas.backlog?.bytesWanted = configuration.number(.replBacklogSize)
-        updateGoodReplicas()
+        updateGoodReplicas(configuration)
         saving.rule.growthPercent = configuration.number(.autoAofRewritePercentage)
         saving.rule.bytesMin = Int64(configuration.number(.autoAofRewriteMinSize))
         updateCondition()

@@ -58,6 +58,8 @@ struct ServerState: ~Copyable {
     var replicas = Replicas()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
+    /// A shutdown that waits for replicas that lag, and until when.
+    var delayedShutdown: DelayedShutdown?
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.
     var shutdown: ShutdownRequest?
 

@@ -40,7 +40,8 @@ enum ServerCommands {
         }
         if aborts {
             guard arguments.count == 2 else { throw .syntax }
-            throw .text("ERR No shutdown in progress.")
+            guard state.abortShutdown() else { throw .text("ERR No shutdown in progress.") }
+            return state.reply.ok()
         }
         guard state.requestShutdown(request) else {
             throw .text("ERR Errors trying to SHUTDOWN. Check logs.")

@@ -74,9 +74,9 @@ extension CommandLoop {
         replica.heardAt = cron.second
         let seconds = (turnNanoseconds &- transfer.startedAt) / 1_000_000_000
         state.diagnostics.notice(
-            "Snapshot of \(transfer.output.bytesSent) bytes sent to replica \(name) in \(seconds) s")
-        // A mark is looked for in what comes; only the replica knows when it has found it.
-        replica.phase = transfer.endsByMark ? .loading : .online
+            "Snapshot of \(transfer.output.bytesSent) bytes sent to replica \(name) in \(seconds) s"
+        )
+        replica.snapshotSent(endsByMark: transfer.endsByMark)
         if replica.phase == .online {
             state.diagnostics.notice("Synchronization with replica \(name) succeeded")
         }

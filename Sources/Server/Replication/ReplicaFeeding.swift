@@ -66,7 +66,8 @@ extension CommandLoop {
     private mutating func catchUp(_ session: Session, _ replica: ReplicaFeed) {
         guard let writer = state.durability.writer else {
             state.diagnostics.warning(
-                "Replica \(state.replicaName(session)) lags by more than is kept, closing the link.")
+                "Replica \(state.replicaName(session)) lags by more than is kept, closing the link."
+            )
             return close(session)
         }
         replica.phase = .catchingUp

@@ -88,7 +88,12 @@ extension ServerState {
     mutating func attachReplica(_ session: Session) {
         guard let feed = session.replica else { return }
         feed.heardAt = monotonicSeconds
+        if replicas.isEmpty { replicas.pingedAt = feed.heardAt }
         replicas.add(session)
+        // Nothing but the stream is sent from here on.
+        leavePubSub(session)
+        disableTracking(session)
+        leaveMonitor(session)
         session.updateRestrictions()
         if !session.isUnixSocket, configuration.flag(.replDisableTcpNodelay) {
             Socket.setNoDelay(session.descriptor, false)
@@ -161,7 +166,9 @@ extension ServerState {
 
     // MARK: min-replicas
 
-    mutating func updateGoodReplicas() {
+    /// - Parameter newConfiguration: that is about to be in force.
+    mutating func updateGoodReplicas(_ newConfiguration: Configuration? = nil) {
+        let configuration = newConfiguration ?? configuration
         let wanted = configuration.number(.minReplicasToWrite)
         let lagMax = configuration.number(.minReplicasMaxLag)
         condition.lacksReplicas =
