@@ -71,13 +71,17 @@ let package = Package(
                 "CLinux",
             ],
             path: "Sources/Engine", swiftSettings: serverSide),
+        .target(
+            name: "Replication",
+            dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Log"],
+            path: "Sources/Replication", swiftSettings: serverSide),
 
         // 5 front ends
         .target(
             name: "Server",
             dependencies: [
                 "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Snapshot",
-                "Engine",
+                "Engine", "Replication",
             ],
             path: "Sources/Server", swiftSettings: serverSide),
 
@@ -138,9 +142,16 @@ let package = Package(
             ],
             path: "Tests/EngineTests", swiftSettings: strict),
         .testTarget(
+            name: "ReplicationTests",
+            dependencies: [
+                "Replication", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
+                "TestSupport",
+            ],
+            path: "Tests/ReplicationTests", swiftSettings: strict),
+        .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP",
+                "Server", "Engine", "Replication", "Store", "Log", "HoldfastBytes", "HoldfastRESP",
                 "HoldfastPlatform", "TestSupport",
             ],
             path: "Tests/ServerTests", swiftSettings: strict),

@@ -16,6 +16,7 @@ extension LogFolder {
 
 extension Manifest {
     mutating func addSegment(_ opening: SegmentWriter.Opening) {
+        begin(opening.history)
         lines.append(
             Line(
                 name: opening.name, sequence: opening.number, type: .incremental,

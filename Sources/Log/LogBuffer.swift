@@ -19,6 +19,8 @@ public struct LogBuffer: ~Copyable {
     public internal(set) var first: LSN
     /// The database that is selected at the end of the stream.
     public internal(set) var database: Int
+    /// The same, or -1 if the next record must begin with a SELECT whatever its database is.
+    @usableFromInline var selected: Int
     /// The database that was selected before the first byte in the buffer.
     var databaseBefore: Int
     @usableFromInline var unitStart: Int
@@ -33,6 +35,7 @@ public struct LogBuffer: ~Copyable {
         bytes = ByteBuffer()
         first = start
         self.database = database
+        selected = database
         databaseBefore = database
         unitStart = 0
         unitRecords = 0
@@ -71,7 +74,7 @@ public struct LogBuffer: ~Copyable {
     @inlinable
     mutating func startRecord(database wanted: Int) {
         precondition(argumentsMissing == 0, "the record before lacks arguments")
-        if _slowPath(wanted != database) {
+        if _slowPath(wanted != selected) {
             select(wanted)
             // It stands before the MULTI, as Redis has it.
             if isInUnit, unitRecords == 0 { unitStart = bytes.count }
@@ -96,7 +99,15 @@ public struct LogBuffer: ~Copyable {
         bytes.append(decimal: Int64(wanted))
         bytes.append("\r\n")
         database = wanted
+        selected = wanted
     }
+
+    /// Lets the next record begin with a SELECT: somebody who begins to read the stream here can't know the
+    /// database.
+    public mutating func forgetDatabase() { selected = -1 }
+
+    /// Whether `LogWriter.submit` may take what is there: no unit is half done.
+    public var isWhole: Bool { !isInUnit || unitRecords == 0 }
 
     // MARK: Records
 
@@ -149,10 +160,14 @@ public struct LogBuffer: ~Copyable {
     /// Memory beyond this isn't kept for the next turn.
     private static let keptBytesMax = 1 << 20
 
+    /// Forgets what is there and goes on after it: for a server without a log.
+    public mutating func discard() { taken() }
+
     /// Empties the buffer after its bytes were taken; the stream goes on after them.
     mutating func taken() {
-        precondition(!isInUnit && argumentsMissing == 0, "a batch never ends inside a unit")
+        precondition(isWhole && argumentsMissing == 0, "a batch never ends inside a unit")
         first = appended
+        unitStart = 0
         databaseBefore = database
         if bytes.capacity > Self.keptBytesMax { bytes.reset() } else { bytes.removeAll() }
     }

@@ -47,6 +47,8 @@ public struct LoadedFile: Equatable, Sendable {
     /// The time of its first and last batch, 0 without any.
     public var firstMilliseconds: Int64
     public var lastMilliseconds: Int64
+    /// A segment behind whose last batch redis-server has written plain commands.
+    var hasPlainTail = false
 }
 
 /// A torn tail that was cut, or, by an inspection, would be.
@@ -71,7 +73,8 @@ public struct CutTail: Equatable, Sendable {
 public struct RecoveredLog: Sendable {
     /// What is in force, as it is to be written with the new segment's line added. Not yet on disk.
     public var manifest: Manifest
-    public var history: HistoryID
+    /// The history in force, and what is known of those before.
+    public var histories: Histories
     public var end: LSN = .zero
     /// The database selected after the last record.
     public var database = 0
@@ -110,7 +113,9 @@ public struct RecoveredLog: Sendable {
     /// Lets the log begin with `base`, whose file is durable. For a log that holds nothing.
     public mutating func adopt(_ base: LogBase) {
         precondition(base.lsn == end && manifest.base == nil, "a first base for a log in use")
-        manifest.lines.insert(base.line, at: 0)
+        var line = base.line
+        line.history = history
+        manifest.lines.insert(line, at: 0)
         files.insert(
             LoadedFile(
                 name: base.name, kind: .plain, firstLSN: base.lsn, endLSN: base.lsn,
@@ -119,6 +124,12 @@ public struct RecoveredLog: Sendable {
 
     /// The bytes of all loaded files.
     public var totalBytes: Int64 { files.reduce(0) { $0 + $1.bytes } }
+
+    public var history: HistoryID { histories.current }
+
+    /// Lets the writer go on in a history of its own, as a primary does after each start: what a crash took from
+    /// the log may live on in a replica, under the old id.
+    public mutating func beginHistory(_ id: HistoryID) { histories.begin(id, at: end) }
 }
 
 /// Thrown by a reader of logs that can't read RDB content: it passes over an empty base only.
@@ -232,7 +243,8 @@ private struct Recovery {
         self.disk = disk
         self.isInspection = isInspection
         log = RecoveredLog(
-            manifest: Manifest(history: settings.freshHistory), history: settings.freshHistory)
+            manifest: Manifest(history: settings.freshHistory),
+            histories: Histories(settings.freshHistory, from: .zero))
     }
 
     mutating func run(
@@ -285,6 +297,7 @@ private struct Recovery {
         }
         log.isFresh = true
         log.end = lsn
+        log.histories = Histories(settings.freshHistory, from: lsn)
         log.lock = lock
         return log
     }
@@ -302,7 +315,7 @@ private struct Recovery {
         if try kind(folder.manifestPath) != nil {
             manifest = try readManifest()
             facts.manifest = manifest.loaded.isEmpty ? .empty : .lists
-            if let history = manifest.history { log.history = history }
+            if let histories = manifest.histories { log.histories = histories }
             if let only = manifest.lines.first, manifest.lines.count == 1, only.type == .base,
                 only.name == folder.fileName
             {
@@ -420,6 +433,10 @@ private struct Recovery {
                 last, loadedBytes, "the log ends before LSN \(manifest.durable), which was durable")
         }
         log.manifest.history = log.history
+        for index in log.manifest.lines.indices
+        where log.manifest.lines[index].history == log.history {
+            log.manifest.lines[index].history = nil
+        }
         log.manifest.durable = log.end
         if recordBytes == 0, log.end == .zero, !settings.mayStartEmpty, manifest.base == nil,
             try kind(dumpPath) == .file
@@ -462,7 +479,9 @@ private struct Recovery {
         _ line: Manifest.Line, _ file: any File, _ snapshot: LogReader.LoadSnapshot
     ) throws(LogReadError) {
         let place = LogSnapshot(
-            file: file, path: path(of: line), history: manifest.history, lsn: line.firstLSN,
+            file: file, path: path(of: line),
+            history: line.firstLSN == nil ? nil : line.history ?? manifest.history,
+            lsn: line.firstLSN,
             isBase: true, loadedBytes: loadedBytes, totalBytes: bytesToLoad)
         guard let end = try read(place, snapshot) else {
             return try checkIsEmptySnapshot(line, file)
@@ -593,20 +612,26 @@ private struct Recovery {
                 line, 0, "segment \(opening.segment) where the manifest has \(line.sequence)")
         }
         let isFirst = !log.files.contains { $0.kind == .segment }
-        if manifest.history == nil && isFirst { log.history = opening.history }
-        guard opening.history == log.history else {
-            throw corrupt(line, 0, "segment of another history, \(opening.history)")
+        if let history = line.history ?? manifest.history {
+            guard opening.history == history else {
+                throw corrupt(line, 0, "segment of another history, \(opening.history)")
+            }
+        } else if isFirst {
+            log.histories = Histories(opening.history, from: opening.firstLSN)
+        } else {
+            log.histories.begin(opening.history, at: opening.firstLSN)
         }
         guard opening.milliseconds >= log.lastMilliseconds else {
             throw corrupt(line, 0, "segment is older than the batch before it")
         }
-        setFirstLSN(line, opening.firstLSN)
+        note(opening, in: line)
     }
 
     /// A manifest that Redis rewrote has lost what it said about segments of ours.
-    private mutating func setFirstLSN(_ line: Manifest.Line, _ lsn: LSN) {
+    private mutating func note(_ opening: SegmentOpening, in line: Manifest.Line) {
         for index in log.manifest.lines.indices where log.manifest.lines[index].name == line.name {
-            log.manifest.lines[index].firstLSN = lsn
+            log.manifest.lines[index].firstLSN = opening.firstLSN
+            if manifest.history == nil { log.manifest.lines[index].history = opening.history }
         }
     }
 
@@ -629,6 +654,7 @@ private struct Recovery {
         _ loaded: inout LoadedFile, _ apply: LogReader.Apply, _ progress: LogReader.Progress
     ) throws(LogReadError) {
         let first = log.end
+        loaded.hasPlainTail = true
         log.notices.append(
             "\(line.name): plain commands after the last batch, at LSN \(first), are loaded")
         try readPlain(

@@ -133,6 +133,19 @@ public final class LogWriter: @unchecked Sendable {
         }
     }
 
+    /// The file that holds the stream at `lsn`; nil if none does from there on to the end without a gap.
+    public func extent(at lsn: LSN) -> LogExtent? { monitor.withLock { core.extent(at: lsn) } }
+
+    /// Reads the stream from `lsn` on, on another thread.
+    public func cursor(from lsn: LSN) -> LogCursor {
+        LogCursor(from: lsn, on: world.fileSystem) { self.extent(at: $0) }
+    }
+
+    /// Holds segments that a connected replica still needs, up to the size that the settings allow.
+    ///
+    /// - Parameter lsn: the lowest that is needed; nil if none is.
+    public func retain(from lsn: LSN?) { monitor.withLock { core.replicaFloor = lsn } }
+
     /// Lets a new segment begin at the end of all that was submitted, where a base may take the place of what
     /// is before.
     ///
@@ -141,6 +154,19 @@ public final class LogWriter: @unchecked Sendable {
         let now = world.now()
         return monitor.withLock {
             let lsn = core.rollHere()
+            signalThreads(now: now)
+            return lsn
+        }
+    }
+
+    /// Lets what is submitted from now on stand in segments of another history: after a promotion, or when
+    /// the primary that is followed has begun one.
+    ///
+    /// - Returns: where it begins. The segment is made in the background, before the first batch goes into it.
+    public func beginHistory(_ id: HistoryID) -> LSN {
+        let now = world.now()
+        return monitor.withLock {
+            let lsn = core.beginHistory(id)
             signalThreads(now: now)
             return lsn
         }

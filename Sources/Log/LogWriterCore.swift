@@ -81,8 +81,12 @@ final class LogWriterCore {
     private var base: LogBase?
     private var olderBases: [LogBase]
     private var archive: ArchiveLedger
-    /// Batches from here on go into a new segment.
-    private var rollAt: LSN?
+    /// Where new segments are to begin, in order.
+    private var rolls: [LSN] = []
+    /// The history in force at the beginning of the open segment.
+    private var history: HistoryID
+    /// Those that begin later, each at one of `rolls`.
+    private var newHistories: [Histories.Span] = []
     /// A base that is to be put in force.
     private var newBase: LogBase?
     private var baseOutcome: LogBaseOutcome?
@@ -110,6 +114,7 @@ final class LogWriterCore {
         writtenOffset = start.segment.offset
         zeroedEnd = start.segment.offset
         manifest = start.manifest
+        history = start.history
         nextNumber = start.nextNumber
         lastMilliseconds = start.milliseconds
         database = start.database
@@ -164,7 +169,7 @@ final class LogWriterCore {
     /// Work for the command thread right after `enqueue`: only if it can't wait for another thread and
     /// the disk doesn't look stuck.
     func takeInlineJob(isSyncAllowed: Bool, now: UInt64) -> LogJob? {
-        guard case .healthy = condition, queue.count == writtenCount + 1, !isRollDue, rollAt == nil
+        guard case .healthy = condition, queue.count == writtenCount + 1, !isRollDue, rolls.isEmpty
         else { return nil }
         switch settings.policy {
         case .always:
@@ -188,7 +193,7 @@ final class LogWriterCore {
         case .full: return now >= retryAt && isQuiet ? takeBatches() : nil
         case .healthy:
             if isRollDue { return isQuiet ? takeRoll() : nil }
-            if rollAt == nil, let newBase { return isQuiet ? takeRebase(newBase) : nil }
+            if rolls.isEmpty, let newBase { return isQuiet ? takeRebase(newBase) : nil }
             if queue.count > writtenCount { return takeBatches() }
             if isClosing, isQuiet { return takeClose() }
             return isRetiring && isQuiet ? takeRetire() : nil
@@ -255,15 +260,18 @@ final class LogWriterCore {
     private var isQuiet: Bool { writing == nil && syncing == nil && zeroing == nil && !isExclusive }
 
     private var isRollDue: Bool {
-        writtenOffset >= settings.segmentBytesMax || rollAt == written
+        writtenOffset >= settings.segmentBytesMax || rolls.first == written
     }
 
-    /// The batches that may go into the open segment, or into one that takes its place, are the first so many
-    /// of the queue.
-    private var countBeforeRoll: Int {
-        guard let rollAt else { return queue.count }
+    /// How many batches of the queue may go into a segment before the next one must begin.
+    ///
+    /// - Parameter lsn: borders up to here are kept already.
+    private func countBeforeRoll(after lsn: LSN? = nil) -> Int {
+        guard let border = rolls.first(where: { lsn == nil || $0 > lsn ?? .zero }) else {
+            return queue.count
+        }
         var count = queue.count
-        while count > 0, queue[count - 1].first >= rollAt { count -= 1 }
+        while count > 0, queue[count - 1].first >= border { count -= 1 }
         return count
     }
 
@@ -287,7 +295,7 @@ final class LogWriterCore {
         var bytes = 0
         var taken = writtenCount
         let room = zeroing.map { Int($0.lowerBound - writtenOffset) } ?? Int.max
-        let available = countBeforeRoll
+        let available = countBeforeRoll()
         while taken < available {
             let size = queue[taken].count + LogFormat.lineBytesMax
             if bytes > 0 && bytes + size > Self.writeBytesMax { break }
@@ -335,10 +343,11 @@ final class LogWriterCore {
         let number = nextNumber
         nextNumber += 1
         let folder = world.folder
+        let history = newHistories.last { $0.first <= lsn }?.id ?? history
         return SegmentWriter.Opening(
             number: number,
             name: heals ? folder.healingSegmentName(number) : folder.segmentName(number),
-            firstLSN: lsn, history: world.history,
+            firstLSN: lsn, history: history,
             milliseconds: first?.milliseconds ?? lastMilliseconds,
             database: first?.databaseBefore ?? database)
     }
@@ -359,7 +368,7 @@ final class LogWriterCore {
         isExclusive = true
         let opening = nextOpening(at: durable, with: queue.first, heals: true)
         // What belongs behind a roll stays queued, unless the roll is made right here.
-        let count = rollAt == durable ? queue.count : countBeforeRoll
+        let count = countBeforeRoll(after: durable)
         var next = manifest
         next.durable = durable
         next.endSegment(segment.name, atByte: durableOffset)
@@ -517,7 +526,9 @@ final class LogWriterCore {
             SealedSegment(
                 name: segment.name, sequence: segment.number, firstLSN: segment.firstLSN,
                 end: made.firstLSN, bytes: durableOffset, milliseconds: lastMilliseconds))
-        if let rollAt, made.firstLSN >= rollAt { self.rollAt = nil }
+        rolls.removeAll { $0 <= made.firstLSN }
+        history = newHistories.last { $0.first <= made.firstLSN }?.id ?? history
+        newHistories.removeAll { $0.first <= made.firstLSN }
         segment = made
         manifest = next
         writtenOffset = made.offset
@@ -577,8 +588,21 @@ final class LogWriterCore {
     /// Sees to it that a segment begins at the end of what is appended by now, which it returns: where a base
     /// can take the place of all before.
     func rollHere() -> LSN {
-        if segment.firstLSN != appended { rollAt = appended }
+        if segment.firstLSN != appended || !rolls.isEmpty { roll(at: appended) }
         return appended
+    }
+
+    /// Sees to it that what is appended from now on stands in a segment of `id`.
+    ///
+    /// - Returns: where that history begins.
+    func beginHistory(_ id: HistoryID) -> LSN {
+        roll(at: appended)
+        newHistories.append(Histories.Span(id, from: appended))
+        return appended
+    }
+
+    private func roll(at lsn: LSN) {
+        if rolls.last != lsn { rolls.append(lsn) }
     }
 
     /// Puts `base`, whose file is durable in the folder, in force. It must stand for an LSN that `rollHere`
@@ -647,7 +671,8 @@ final class LogWriterCore {
             inForce.removeAll { $0.end <= newBase.lsn }
         }
         let retention = Retention(
-            bytesMax: settings.retainBytes, millisecondsMax: settings.retainMilliseconds)
+            bytesMax: settings.retainBytes, millisecondsMax: settings.retainMilliseconds,
+            floor: replicaFloor, replicaBytesMax: settings.retainReplicaBytes)
         var kept = retention.kept(history, now: world.clock.wallMilliseconds)
         if isArchiving, let first = history.firstIndex(where: { !archive.has($0) }),
             first < kept.startIndex
@@ -670,7 +695,11 @@ final class LogWriterCore {
         next.durable = durable
         let old = Dictionary(manifest.lines.map { ($0.name, $0) }) { first, _ in first }
         var lines: [Manifest.Line] = []
-        if let base = files.base { lines.append(old[base.name] ?? base.line) }
+        if let base = files.base {
+            var line = old[base.name] ?? base.line
+            if line.history == next.history { line.history = nil }
+            lines.append(line)
+        }
         for older in files.olderBases {
             var line = older.line
             line.type = .history
@@ -710,6 +739,24 @@ final class LogWriterCore {
     }
 
     private var isRetiring = false
+    /// The lowest LSN that a connected replica may still ask for.
+    var replicaFloor: LSN?
+
+    /// The file that holds the stream at `lsn` and from which it goes on without a gap in files of ours; nil if
+    /// there is none.
+    func extent(at lsn: LSN) -> LogExtent? {
+        func extent(_ name: String, _ first: LSN, _ end: LSN?) -> LogExtent {
+            LogExtent(path: world.folder.path(of: name), first: first, end: end)
+        }
+        if lsn >= segment.firstLSN { return extent(segment.name, segment.firstLSN, nil) }
+        var due = segment.firstLSN
+        for file in (superseded + sealed).reversed() {
+            if file.isPlain || file.end != due { return nil }
+            if lsn >= file.firstLSN { return extent(file.name, file.firstLSN, file.end) }
+            due = file.firstLSN
+        }
+        return nil
+    }
 
     /// Lets go of superseded segments that the retention settings no longer keep; now and then.
     func retire() {

@@ -69,7 +69,6 @@ struct LogWorld: Sendable {
     let fileSystem: any FileSystem
     let clock: any Clock
     let folder: LogFolder
-    let history: HistoryID
     let reserve: DiskReserve
 
     func now() -> UInt64 { clock.monotonicNanoseconds }

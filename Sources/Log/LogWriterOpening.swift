@@ -27,7 +27,7 @@ extension LogWorld {
         _ fileSystem: any FileSystem, _ clock: any Clock
     ) {
         self.init(
-            fileSystem: fileSystem, clock: clock, folder: folder, history: log.history,
+            fileSystem: fileSystem, clock: clock, folder: folder,
             reserve: DiskReserve(folder: folder.path, bytes: settings.reserveBytes))
     }
 }
@@ -39,6 +39,8 @@ struct LogWriterStart {
     /// In force.
     var manifest: Manifest
     var nextNumber: UInt64
+    /// In force from the open segment on.
+    var history: HistoryID
     /// The time of the last batch.
     var milliseconds: Int64
     /// The database selected at the end of the stream.
@@ -60,6 +62,7 @@ struct LogWriterStart {
         world.reserve.open(folder.path, on: world.fileSystem)
         manifest = log.manifest
         nextNumber = log.nextSegment
+        history = log.history
         milliseconds = log.lastMilliseconds
         database = log.database
         sealed = []
@@ -69,12 +72,14 @@ struct LogWriterStart {
             }
             if line.type == .base {
                 base = LogBase(
-                    name: file.name, sequence: line.sequence, lsn: file.endLSN, bytes: file.bytes)
+                    name: file.name, sequence: line.sequence, lsn: file.endLSN, bytes: file.bytes,
+                    history: line.history)
             } else {
                 sealed.append(
                     SealedSegment(
                         name: file.name, sequence: line.sequence, firstLSN: file.firstLSN,
-                        end: file.endLSN, bytes: file.bytes, milliseconds: file.lastMilliseconds))
+                        end: file.endLSN, bytes: file.bytes, milliseconds: file.lastMilliseconds,
+                        isPlain: file.kind == .plain || file.hasPlainTail))
             }
         }
         let opening = SegmentWriter.Opening(
@@ -109,8 +114,9 @@ struct LogWriterStart {
             let bytes = line.bytes ?? size
             if world.folder.isBase(line.name) {
                 olderBases.insert(
-                    LogBase(name: line.name, sequence: line.sequence, lsn: lsn, bytes: bytes),
-                    at: 0)
+                    LogBase(
+                        name: line.name, sequence: line.sequence, lsn: lsn, bytes: bytes,
+                        history: line.history), at: 0)
             } else {
                 // Its age is not known without reading it: it counts from this start.
                 superseded.insert(

@@ -18,6 +18,8 @@ public struct LogWriterSettings: Sendable {
     public var retainMilliseconds: Int64 = 0
     /// `wal-archive-command`: gets each sealed segment and each base; empty for none.
     public var archiveCommand = ""
+    /// `wal-retain-replica-size`: those that a connected replica still needs stay up to this size.
+    public var retainReplicaBytes: Int64 = 0
 
     public init() {}
 

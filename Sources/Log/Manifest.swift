@@ -16,20 +16,23 @@ public struct Manifest: Equatable, Sendable {
         public var firstLSN: LSN?
         /// The bytes of the file that count; nil for all of them.
         public var bytes: Int64?
+        /// The history that the file is of, unless it is the manifest's.
+        public var history: HistoryID?
 
         public init(
             name: String, sequence: UInt64, type: FileType, firstLSN: LSN? = nil,
-            bytes: Int64? = nil
+            bytes: Int64? = nil, history: HistoryID? = nil
         ) {
             self.name = name
             self.sequence = sequence
             self.type = type
             self.firstLSN = firstLSN
             self.bytes = bytes
+            self.history = history
         }
     }
 
-    /// Nil when Redis wrote the manifest.
+    /// The one in force; nil when Redis wrote the manifest.
     public var history: HistoryID?
     /// What was on stable storage when the manifest was written.
     public var durable: LSN
@@ -59,7 +62,9 @@ public struct Manifest: Equatable, Sendable {
     /// A line without its end; Redis reads 1,024 bytes at a time.
     static let lineBytesMax = 1023
     /// The longest that a line can be without its file name.
-    static let fieldsBytesMax = "file  seq  type i lsn  bytes \n".utf8.count + 3 * 20
+    static let fieldsBytesMax =
+        "file  seq  type i lsn  bytes  history \n".utf8.count + 3 * 20
+        + HistoryID.textBytes
 }
 
 /// What is wrong with a manifest. `reason` has Redis's words where Redis refuses the same.
@@ -174,6 +179,7 @@ extension Manifest {
         var type: UInt8?
         var firstLSN: LSN?
         var bytes: Int64?
+        var history: HistoryID?
         for index in stride(from: 0, to: words.count, by: 2) {
             let value = words[index + 1]
             switch String(decoding: words[index], as: UTF8.self).lowercased() {
@@ -201,6 +207,11 @@ extension Manifest {
                     throw LineFault(reason: wrongFormat)
                 }
                 bytes = number
+            case "history":
+                guard let id = value.withSlice({ HistoryID($0) }) else {
+                    throw LineFault(reason: wrongFormat)
+                }
+                history = id
             default: break
             }
         }
@@ -220,7 +231,8 @@ extension Manifest {
             }
         guard let fileType else { throw LineFault(reason: "Unknown AOF file type") }
         return Line(
-            name: name, sequence: sequence, type: fileType, firstLSN: firstLSN, bytes: bytes)
+            name: name, sequence: sequence, type: fileType, firstLSN: firstLSN, bytes: bytes,
+            history: history)
     }
 
     private mutating func add(_ line: Line) throws(LineFault) {
@@ -232,6 +244,43 @@ extension Manifest {
             throw LineFault(reason: "Found a non-monotonic sequence number")
         default: lines.append(line)
         }
+    }
+}
+
+// MARK: - Histories
+
+extension Manifest {
+    /// Lets `id` be in force: all files that are listed by now are of what was in force before.
+    mutating func begin(_ id: HistoryID) {
+        guard let before = history, before != id else {
+            history = id
+            return
+        }
+        for index in lines.indices {
+            let own = lines[index].history ?? before
+            lines[index].history = own == id || lines[index].firstLSN == nil ? nil : own
+        }
+        history = id
+    }
+
+    /// What the listed files tell of histories; nil unless the manifest is ours.
+    var histories: Histories? {
+        guard let history else { return nil }
+        // Where a base and a segment stand for the same LSN, the base is of what was before.
+        let files = lines.compactMap { line in
+            line.firstLSN.map { ($0, line.isBase ? 0 : line.sequence, line.history ?? history) }
+        }.sorted { ($0.0, $0.1) < ($1.0, $1.1) }
+        var result = Histories(files.first?.2 ?? history, from: files.first?.0 ?? .zero)
+        for (lsn, _, id) in files.dropFirst() { result.begin(id, at: lsn) }
+        result.begin(history, at: max(durable, files.last?.0 ?? .zero))
+        return result
+    }
+}
+
+extension Manifest.Line {
+    /// Also one that was superseded.
+    fileprivate var isBase: Bool {
+        type == .base || name.hasSuffix(".base.rdb") || name.hasSuffix(".base.aof")
     }
 }
 
@@ -289,6 +338,10 @@ extension Manifest {
         if let bytes = line.bytes {
             buffer.append(" bytes ")
             buffer.append(decimal: bytes)
+        }
+        if let history = line.history {
+            buffer.append(" history ")
+            history.append(to: &buffer)
         }
         buffer.append("\n")
     }

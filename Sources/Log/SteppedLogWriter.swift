@@ -35,6 +35,12 @@ public final class SteppedLogWriter {
         }
     }
 
+    /// As `LogWriter.beginHistory`.
+    public func beginHistory(_ id: HistoryID) -> LSN { core.beginHistory(id) }
+
+    /// As `LogWriter.extent`.
+    public func extent(at lsn: LSN) -> LogExtent? { core.extent(at: lsn) }
+
     /// Takes what the WAL thread would do now; false if it would sleep.
     public func takeWrite() -> Bool { take(core.takeWriteJob(now: world.now())) }
 

@@ -52,6 +52,9 @@ extension ServerState {
             let text = denial.text(user, table.spec(at: row), arguments)
             return .refuse(row: row, .bytes(Array("NOPERM ".utf8) + text))
         }
+        if session.isReplica, !isForReplicas(row) {
+            return .refuse(row: row, .text("ERR Replica can't interact with the keyspace"))
+        }
         if let refusal = refusal(flags, row, session) { return .refuse(row: row, refusal) }
         // 18 paused, or writers have to wait for the disk
         if mustWait(flags, row, session) { return .wait }
@@ -70,11 +73,21 @@ extension ServerState {
         if condition.isLoading, !dispatcher.table.facts(at: row).flags.contains(.loading) {
             return .text("LOADING Redis is loading the dataset in memory")
         }
-        if session.isMonitor, !flags.isDisjoint(with: [.write, .readonly, .mayReplicate]) {
+        if session.isMonitor,
+            !flags.isDisjoint(with: [.write, .readonly, .mayReplicate])
+        {
             // Redis treats those who monitor like replicas.
             return .text("ERR Replica can't interact with the keyspace")
         }
         return nil
+    }
+
+    /// What a session that gets the stream may still say; nothing of it is answered.
+    private func isForReplicas(_ row: Int) -> Bool {
+        switch table(row) {
+        case "replconf", "psync", "sync", "ping", "quit": true
+        default: false
+        }
     }
 
     /// What a session in RESP2 may still say when it listens to channels.
@@ -107,6 +120,9 @@ extension ServerState {
         {
             return .message(reason)
         }
+        if flags.contains(.write), condition.lacksReplicas, !session.isReplica {
+            return .text("NOREPLICAS Not enough good replicas to write.")
+        }
         if flags.contains(.denyOOM), let reason = condition.growthRefusal {
             return .message(reason)
         }
@@ -123,7 +139,9 @@ extension ServerState {
     }
 
     private func mustWait(_ flags: CommandFlags, _ row: Int, _ session: Session) -> Bool {
-        guard condition.holdsWriters || condition.pausedUntil > 0 else { return false }
+        guard condition.holdsWriters || condition.pausedUntil > 0, !session.isReplica else {
+            return false
+        }
         var writes = flags.contains(.write) || flags.contains(.mayReplicate)
         if session.transaction != nil {
             // Queueing changes nothing; EXEC counts as what it will run.

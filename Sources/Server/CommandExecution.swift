@@ -3,6 +3,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Store
 
 /// From bytes that have arrived to commands that have run: step 1 of a turn.
@@ -34,6 +35,8 @@ extension CommandLoop {
             state.statistics.readsProcessed &+= 1
             session.inputBytesTotal += count
             session.lastActiveAt = cron.second
+            // An empty line, too, is a sign of life.
+            session.replica?.heardAt = cron.second
         }
         if session.parked != nil {
             // Kept until the wait is over.
@@ -227,6 +230,9 @@ extension CommandLoop {
     ) -> Bool {
         let mark = state.reply.buffer.count
         let appended = state.dispatcher.context.log.appended
+        // Replies would stand in the middle of the stream.
+        let isReplica = session.isReplica
+        defer { if _slowPath(isReplica) { state.reply.buffer.truncate(to: mark) } }
         var ran = -1
         if session.replyMode == .skipNext { session.replyMode = .skipThis }
         switch state.admit(named, arguments, session) {
@@ -259,7 +265,9 @@ extension CommandLoop {
         }
         if session.parked == nil { applyReplyMode(session, from: mark) }
         if ran >= 0 {
-            let isGated = state.dispatcher.context.log.appended != appended
+            let isGated =
+                state.dispatcher.context.log.appended != appended && !state.logsForReplicasOnly
+            state.logsForReplicasOnly = false
             finishChecked(ran, arguments, session, replyStart: replyStart, isGated: isGated)
         }
         return true
@@ -313,7 +321,7 @@ extension CommandLoop {
             succeeded = false
         }
         state.reply.version = session.version
-        if state.dispatcher.context.log.appended != before {
+        if state.dispatcher.context.log.appended != before, !state.logsForReplicasOnly {
             session.lastWrite = state.dispatcher.context.log.appended
             session.gates.add(
                 at: session.producedBytes + mark - replyStart,

@@ -4,6 +4,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Store
 
 /// The command thread: one turn after another, each of which
@@ -103,8 +104,10 @@ struct CommandLoop: ~Copyable {
         if cron.isDue(at: turnNanoseconds) { runCron() }
         let cronDone = Ticks.now()
         submit()
+        if _slowPath(state.delayedShutdown != nil) { state.tendShutdown() }
         state.beginDueSnapshot()
         sendReplies()
+        if _slowPath(state.replicas.isActive) { serveReplicas() }
         if !held.isEmpty { resumeHeld() }
         if state.listenersToAdopt != nil { adoptListeners() }
         state.dispatcher.context.keyspace.freeRetired(limit: 256)
@@ -163,7 +166,10 @@ struct CommandLoop: ~Copyable {
                     receive(session)
                 }
             }
-            if event.isWritable, !session.isClosed { flush(session) }
+            if event.isWritable, !session.isClosed {
+                flush(session)
+                if session.replica != nil { feedMore(session) }
+            }
         }
     }
 
@@ -189,6 +195,7 @@ struct CommandLoop: ~Copyable {
             tellOthersOfOwn()
         }
         ungatedTurns = turnHadReads ? 16 : max(ungatedTurns - 1, 0)
+        if _slowPath(state.replicas.wantsAcks) { state.askReplicas() }
         defer {
             if _slowPath(state.waits.wantsSync) {
                 state.waits.wantsSync = false
@@ -196,9 +203,11 @@ struct CommandLoop: ~Copyable {
             }
         }
         guard !state.dispatcher.context.log.isEmpty else { return }
-        state.durability.submit(
-            &state.dispatcher.context.log,
-            inlineAllowed: ungatedTurns == 0 && replied.count + gated.count <= 1)
+        state.submitLog(inlineAllowed: ungatedTurns == 0 && replied.count + gated.count <= 1)
+        if let id = state.replication.dueHistory {
+            state.replication.dueHistory = nil
+            state.beginHistory(id)
+        }
         state.updateCondition()
     }
 
@@ -210,6 +219,8 @@ struct CommandLoop: ~Copyable {
         state.allocator.decay()
         if cron.isNewSecond {
             closeIdle()
+            tendReplicas()
+            state.pingReplicas(cron.second)
             for session in state.sessions.all where session.wantsWritable {
                 if isOverOutputLimit(session) { waitWritable(session) }
             }
@@ -220,7 +231,8 @@ struct CommandLoop: ~Copyable {
         let limit = Int64(state.settings.idleTimeoutSeconds)
         guard limit > 0 else { return }
         for session in state.sessions.all
-        where !session.isHeld && session.parked == nil && cron.second - session.lastActiveAt > limit
+        where !session.isHeld && session.parked == nil && !session.isReplica
+            && cron.second - session.lastActiveAt > limit
         {
             state.diagnostics.verbose("Closing idle client")
             close(session)

@@ -198,7 +198,6 @@ public enum ConfigurationTable {
             "Check memory when the program fails."),
         Directive(
             .shutdownTimeout, "shutdown-timeout", .number(10, .plain, .range(0, intMax)),
-            traits: [.idle],
             "Seconds a shutdown waits for replicas."),
         Directive(
             .shutdownOnSigint, "shutdown-on-sigint", .choice(.shutdown, 0), traits: [.severalWords],
@@ -277,6 +276,10 @@ public enum ConfigurationTable {
         Directive(
             .walRetainSize, "wal-retain-size", .number(268_435_456, .memory, .range(0, longMax)),
             "Bytes of old segments to keep beyond the newest base."),
+        Directive(
+            .walRetainReplicaSize, "wal-retain-replica-size",
+            .number(4 << 30, .memory, .range(0, longMax)),
+            "Bytes of superseded segments that are kept for connected replicas that lag."),
         Directive(
             .walRetainTime, "wal-retain-time", .number(0, .plain, .range(0, longMax)),
             "Seconds to keep old segments beyond the newest base."),
@@ -395,15 +398,15 @@ public enum ConfigurationTable {
             traits: [.idle],
             "Free the old data in the background at a full resync."),
         Directive(
-            .replDisklessSync, "repl-diskless-sync", .flag(true), traits: [.idle],
+            .replDisklessSync, "repl-diskless-sync", .flag(true),
             "Send a full resync without a file."),
         Directive(
             .replDisklessSyncDelay, "repl-diskless-sync-delay",
-            .number(5, .plain, .range(0, intMax)), traits: [.idle],
+            .number(5, .plain, .range(0, intMax)),
             "Seconds to wait for more replicas before a full resync."),
         Directive(
             .replDisklessSyncMaxReplicas, "repl-diskless-sync-max-replicas",
-            .number(0, .plain, .range(0, intMax)), traits: [.idle],
+            .number(0, .plain, .range(0, intMax)),
             "Number of replicas that ends the wait; 0 for none."),
         Directive(
             .replDisklessLoad, "repl-diskless-load",
@@ -412,29 +415,27 @@ public enum ConfigurationTable {
             "Load a full resync without a file."),
         Directive(
             .replPingReplicaPeriod, "repl-ping-replica-period", alias: "repl-ping-slave-period",
-            .number(10, .plain, .range(1, intMax)), traits: [.idle],
+            .number(10, .plain, .range(1, intMax)),
             "Seconds between pings to replicas."),
         Directive(
-            .replTimeout, "repl-timeout", .number(60, .plain, .range(1, intMax)), traits: [.idle],
+            .replTimeout, "repl-timeout", .number(60, .plain, .range(1, intMax)),
             "Seconds of silence after which the link is given up."),
         Directive(
-            .replDisableTcpNodelay, "repl-disable-tcp-nodelay", .flag(false), traits: [.idle],
+            .replDisableTcpNodelay, "repl-disable-tcp-nodelay", .flag(false),
             "Send to replicas in larger packets."),
         Directive(
             .replBacklogSize, "repl-backlog-size", .number(1_048_576, .memory, .range(1, longMax)),
-            traits: [.idle],
             "Bytes of the log kept in memory for replicas."),
         Directive(
             .replBacklogTtl, "repl-backlog-ttl", .number(3600, .plain, .range(0, longMax)),
-            traits: [.idle],
             "Seconds the backlog outlives the last replica."),
         Directive(
             .minReplicasToWrite, "min-replicas-to-write", alias: "min-slaves-to-write",
-            .number(0, .plain, .range(0, intMax)), traits: [.idle],
+            .number(0, .plain, .range(0, intMax)),
             "Refuse writes with fewer replicas in touch."),
         Directive(
             .minReplicasMaxLag, "min-replicas-max-lag", alias: "min-slaves-max-lag",
-            .number(10, .plain, .range(0, intMax)), traits: [.idle],
+            .number(10, .plain, .range(0, intMax)),
             "Seconds of silence after which a replica does not count."),
         Directive(
             .propagationErrorBehavior, "propagation-error-behavior",

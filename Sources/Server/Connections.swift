@@ -81,7 +81,7 @@ extension CommandLoop {
         state.disableTracking(session)
         state.leaveMonitor(session)
         poller.remove(session.descriptor)
-        Socket.close(session.descriptor)
+        if !state.leaveReplicas(session) { Socket.close(session.descriptor) }
         state.sessions.remove(session)
     }
 

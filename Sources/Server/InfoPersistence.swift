@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Replication
 internal import Snapshot
 internal import Store
 
@@ -58,7 +59,7 @@ extension ServerState {
 
     /// What only this server has: positions in the log, and what the disk does with them.
     private func addLog(_ report: LogWriterReport, to info: inout InfoText) {
-        info.field("wal_history", identity.history)
+        info.field("wal_history", replication.histories.current.description)
         // With what this turn has appended.
         info.field("wal_lsn_appended", dispatcher.context.log.appended.value)
         info.field("wal_lsn_written", report.written.value)

@@ -3,6 +3,7 @@ internal import Glibc
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
+internal import Replication
 internal import Store
 
 /// The sections of INFO, in the order in which they are shown.
@@ -153,7 +154,7 @@ extension ServerState {
         info.field("mem_fragmentation_ratio", memory.totalFragmentation, decimals: 2)
         info.field("mem_fragmentation_bytes", memory.processResident - memory.used)
         info.field("mem_not_counted_for_evict", 0)
-        info.field("mem_replication_backlog", 0)
+        info.field("mem_replication_backlog", replicas.backlog?.capacity ?? 0)
         info.field("mem_total_replication_buffers", 0)
         info.field("mem_clients_slaves", 0)
         info.field("mem_clients_normal", memory.clients)
@@ -177,15 +178,15 @@ extension ServerState {
         info.field("total_net_input_bytes", statistics.inputBytes)
         info.field("total_net_output_bytes", statistics.outputBytes)
         info.field("total_net_repl_input_bytes", 0)
-        info.field("total_net_repl_output_bytes", 0)
+        info.field("total_net_repl_output_bytes", replicas.sentBytes)
         info.field("instantaneous_input_kbps", rates.rate(.inputBytes) / 1024, decimals: 2)
         info.field("instantaneous_output_kbps", rates.rate(.outputBytes) / 1024, decimals: 2)
         info.field("instantaneous_input_repl_kbps", "0.00")
         info.field("instantaneous_output_repl_kbps", "0.00")
         info.field("rejected_connections", statistics.connectionsRejected)
-        info.field("sync_full", 0)
-        info.field("sync_partial_ok", 0)
-        info.field("sync_partial_err", 0)
+        info.field("sync_full", replication.fullCount)
+        info.field("sync_partial_ok", replication.partialCount)
+        info.field("sync_partial_err", replication.refusedPartialCount)
         info.field("expired_keys", engine.expiredKeys)
         info.field("expired_stale_perc", engine.expiredStalePercent, decimals: 2)
         info.field("expired_time_cap_reached_count", engine.expiredTimeCapReached)
@@ -248,23 +249,7 @@ extension ServerState {
         info.field("eventloop_cmd_per_cycle_max", statistics.commandsPerTurnMax)
     }
 
-    // MARK: Replication and processor
-
-    private func addReplication(to info: inout InfoText) {
-        let end = dispatcher.context.log.appended
-        info.section("Replication")
-        info.field("role", "master")
-        info.field("connected_slaves", 0)
-        info.field("master_failover_state", "no-failover")
-        info.field("master_replid", identity.history)
-        info.field("master_replid2", String(repeating: "0", count: 40))
-        info.field("master_repl_offset", end.value)
-        info.field("second_repl_offset", -1)
-        info.field("repl_backlog_active", 0)
-        info.field("repl_backlog_size", configuration.number(.replBacklogSize))
-        info.field("repl_backlog_first_byte_offset", 0)
-        info.field("repl_backlog_histlen", 0)
-    }
+    // MARK: Processor
 
     private func addProcessor(to info: inout InfoText) {
         info.section("CPU")

@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Replication
 
 /// `CONFIG SET appendonly` while the server runs.
 extension ServerState {
@@ -11,7 +12,8 @@ extension ServerState {
     mutating func turnLogOn(_ configuration: Configuration) -> String? {
         guard durability.writer == nil else { return nil }
         if dispatcher.context.log.isUnitOpen { return "not inside a transaction" }
-        var settings = RecoverySettings(folder: logFolder, freshHistory: Startup.randomHistory())
+        var settings = RecoverySettings(
+            folder: logFolder, freshHistory: replication.histories.current)
         settings.dumpName = configuration.text(.dbfilename)
         let fileSystem = LinuxFileSystem()
         do {
@@ -46,7 +48,7 @@ extension ServerState {
         guard let writer = durability.writer else { return nil }
         if dispatcher.context.log.isUnitOpen { return "not inside a transaction" }
         if saving.isRewriting { cancelSnapshots() }
-        durability.submit(&dispatcher.context.log, inlineAllowed: false)
+        submitLog(inlineAllowed: false)
         do throws(SystemError) {
             try writer.close()
         } catch {
@@ -56,7 +58,7 @@ extension ServerState {
         durability.lock?.close()
         saving.installing = nil
         durability = Durability(writer: nil, policy: durability.policy)
-        dispatcher.context.logsEffects = false
+        if replicas.backlog == nil { endBacklog() }
         dispatcher.undurable.isOn = false
         dispatcher.updateRecording()
         condition.writeRefusal = nil

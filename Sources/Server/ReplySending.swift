@@ -169,6 +169,7 @@ extension CommandLoop {
     }
 
     func isOverOutputLimit(_ session: Session) -> Bool {
+        if session.isReplica { return false }
         let limits = outputLimits(of: session)
         let size = session.output.count
         if limits.hard > 0 && size >= limits.hard { return true }

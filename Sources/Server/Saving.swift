@@ -2,6 +2,7 @@ internal import Engine
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
+internal import Replication
 internal import Snapshot
 internal import Store
 
@@ -11,6 +12,8 @@ struct Saving {
     var job: SnapshotJob?
     var jobStartedAt: Int64 = 0
     var jobChanges: UInt64 = 0
+    /// The history that was in force when it began.
+    var jobHistory: HistoryID?
     /// The base that the log was asked to put in force.
     var installing: LogBase?
 
@@ -42,6 +45,7 @@ struct Saving {
     /// From the last load of a snapshot.
     var keysLoaded = 0
     var keysExpired = 0
+    var loadedAux: SnapshotAux?
     /// Function libraries that came with a snapshot; they go into the next one.
     var functions: [[UInt8]] = []
 
@@ -128,6 +132,7 @@ extension ServerState {
             on: LinuxFileSystem(), wake: wake)
         saving.job = job
         saving.jobStartedAt = now / 1000
+        saving.jobHistory = replication.histories.current
         saving.jobChanges = dispatcher.context.changes
         if purpose.isBase {
             diagnostics.notice(
@@ -178,7 +183,8 @@ extension ServerState {
             diagnostics.warning("Background saving error: \(error)")
         case (.base(let sequence, let lsn), .success(let summary)):
             let base = LogBase(
-                name: job.place.name, sequence: sequence, lsn: LSN(lsn), bytes: summary.bytes)
+                name: job.place.name, sequence: sequence, lsn: LSN(lsn), bytes: summary.bytes,
+                history: saving.jobHistory)
             saving.installing = base
             durability.writer?.install(base)
         case (.base, .failure(let error)):
@@ -274,20 +280,27 @@ extension ServerState {
 
     // MARK: What a snapshot says and looks like
 
-    private func snapshotHeader(isBase: Bool) -> SnapshotHeader {
+    func snapshotHeader(isBase: Bool) -> SnapshotHeader {
         var header = SnapshotHeader()
         header.redisVersion = HoldfastVersion.redis
         header.createdSeconds = clock.wallMilliseconds / 1000
         header.usedMemoryBytes = Int64(allocator.read().allocated)
         header.isBase = isBase
-        header.history = identity.history
+        header.history = replication.histories.current.description
         header.lsn = dispatcher.context.log.appended.value
         header.milliseconds = now
         header.functions = saving.functions
+        if replicas.backlog != nil {
+            // Who starts from this file and without a log knows where it stands; without a backlog nothing
+            // counts what has changed.
+            header.replicationID = header.history
+            header.replicationOffset = header.lsn
+            header.streamDatabase = dispatcher.context.log.database
+        }
         return header
     }
 
-    private func snapshotSettings(isBase: Bool) -> SnapshotSettings {
+    func snapshotSettings(isBase: Bool) -> SnapshotSettings {
         var settings = SnapshotSettings()
         let name = configuration.choiceName(isBase ? .aofBaseCompression : .rdbCompression)
         settings.compression =

@@ -53,6 +53,7 @@ public enum HoldfastServer {
         ServerCommands.register(&rows)
         PersistenceCommands.register(&rows)
         MigrateCommand.register(&rows)
+        ReplicationCommands.register(&rows)
         SlowLogCommands.register(&rows)
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)

@@ -10,6 +10,8 @@ struct ServerSettings {
     var outputLimits = OutputLimits(hard: 0, soft: 0, softSeconds: 0)
     /// The same for sessions that listen to channels.
     var pubSubOutputLimits = OutputLimits(hard: 0, soft: 0, softSeconds: 0)
+    /// The same for replicas, where there is no log that they could be served from.
+    var replicaOutputLimits = OutputLimits(hard: 0, soft: 0, softSeconds: 0)
     /// `notify-keyspace-events`
     var keyEvents: KeyEventKinds = []
     /// `tracking-table-max-keys`; 0 for no limit.

@@ -2,6 +2,7 @@ internal import Engine
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
+internal import Replication
 internal import Store
 
 /// A start's way from files to data, as the operator sees it.
@@ -58,7 +59,7 @@ extension ServerState {
     mutating func attach(_ writer: LogWriter, _ log: RecoveredLog) {
         durability = Durability(writer: writer, policy: writer.settings.policy)
         durability.lock = log.lock
-        identity.history = log.history.description
+        replication.histories = log.histories
         dispatcher.context.log = LogBuffer(start: log.end, database: log.database)
         dispatcher.context.logsEffects = true
         guardedClock = GuardedClock(

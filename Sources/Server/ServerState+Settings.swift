@@ -1,6 +1,7 @@
 internal import Engine
 internal import HoldfastPlatform
 internal import Log
+internal import Replication
 internal import Store
 
 /// From the configuration to what the server's parts go by.
@@ -36,6 +37,8 @@ extension ServerState {
         saving.points.points = configuration.savePoints.map {
             .init(seconds: $0.seconds, changes: $0.changes)
         }
+        replicas.backlog?.bytesWanted = configuration.number(.replBacklogSize)
+        updateGoodReplicas(configuration)
         saving.rule.growthPercent = configuration.number(.autoAofRewritePercentage)
         saving.rule.bytesMin = Int64(configuration.number(.autoAofRewriteMinSize))
         updateCondition()
@@ -129,6 +132,7 @@ extension LogWriterSettings {
         unsyncedMillisecondsMax = configuration.maxUnsyncedMilliseconds
         reserveBytes = Int64(configuration.walReserve)
         retainBytes = Int64(configuration.number(.walRetainSize))
+        retainReplicaBytes = Int64(configuration.number(.walRetainReplicaSize))
         retainMilliseconds = Int64(
             clamping: min(configuration.number(.walRetainTime), .max / 1000) * 1000)
         archiveCommand = configuration.text(.walArchiveCommand)
@@ -154,6 +158,7 @@ extension ServerSettings {
         queryBufferMax = configuration.clientQueryBufferLimit
         outputLimits = OutputLimits(configuration.bufferLimits.normal)
         pubSubOutputLimits = OutputLimits(configuration.bufferLimits.pubsub)
+        replicaOutputLimits = OutputLimits(configuration.bufferLimits.replica)
         keyEvents = KeyEventKinds(configuration.keyEvents)
         trackedKeysMax = configuration.number(.trackingTableMaxKeys)
         slowLogMicroseconds = Int64(configuration.slowlogLogSlowerThan)

@@ -3,6 +3,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Store
 
 /// What commands about sessions and the server may see. `CommandLoop` owns the one there is and lends it to
@@ -30,6 +31,8 @@ struct ServerState: ~Copyable {
     var outbox = Outbox()
     /// The reply of the command that runs consists of pushes, which CLIENT REPLY doesn't silence.
     var pushesReply = false
+    /// What the command that runs has logged means something to replicas only: no reply waits for it.
+    var logsForReplicasOnly = false
     /// The commands of a transaction are being run.
     var isInTransaction = false
     let diagnostics: Diagnostics
@@ -50,8 +53,14 @@ struct ServerState: ~Copyable {
     var loading = LoadingProgress()
     var saving = Saving()
     var migrations = MigrationLinks()
+    /// Who this server is to others, and the histories of its log; without a log there is one that ends with the
+    /// process.
+    var replication: ReplicationState
+    var replicas = Replicas()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
+    /// A shutdown that waits for replicas that lag, and until when.
+    var delayedShutdown: DelayedShutdown?
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.
     var shutdown: ShutdownRequest?
 
@@ -117,12 +126,14 @@ struct ServerCondition {
     var pausesWritesOnly = false
     /// Somebody wants to see every command.
     var hasMonitors = false
+    /// Fewer replicas are in touch than writes need: `min-replicas-to-write`.
+    var lacksReplicas = false
 
     /// Nothing does.
     var isPlain: Bool {
         !isLoading && writeRefusal == nil && snapshotRefusal == nil && growthRefusal == nil
             && !holdsWriters
-            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors
+            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors && !lacksReplicas
     }
 }
 
@@ -184,8 +195,6 @@ struct InstantaneousRates {
 struct ServerIdentity: Sendable {
     /// 40 hex digits, new at every start.
     let runID: String
-    /// The log's history (`master_replid`); without a log one that ends with the process.
-    var history: String
     let processID: Int32
     let startedAt: Int64
     let executable: String

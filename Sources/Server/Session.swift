@@ -3,6 +3,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 
 /// The server's side of one connection: what it said last, what it is owed, and how it wants to be spoken to.
 ///
@@ -25,6 +26,8 @@ final class Session {
     var input = ByteBuffer()
     /// The command that waits, if one does: what comes behind it stays in `input` meanwhile.
     var parked: ParkedCommand?
+    /// What it waits for with WAIT or WAITAOF.
+    var awaited: Awaited?
     /// Its next command is a write that waits until the disk has caught up.
     var isHeld = false
 
@@ -78,6 +81,8 @@ final class Session {
     /// Nil unless it wants to hear which keys change.
     var tracking: Tracking?
     var isMonitor = false
+    /// Nil unless it has said something that only replicas say.
+    var replica: ReplicaFeed?
     var lastRow = -1
     var commandCount: UInt64 = 0
     var inputBytesTotal = 0
@@ -107,6 +112,8 @@ final class Session {
         static let monitor = Restrictions(rawValue: 1 << 4)
         /// Its user may not do everything.
         static let limited = Restrictions(rawValue: 1 << 5)
+        /// It gets the stream: nothing else may stand in between.
+        static let replica = Restrictions(rawValue: 1 << 6)
     }
 
     /// Commands can run without a look at what the session is in the middle of.
@@ -133,6 +140,7 @@ final class Session {
         restrict(.tracking, tracking != nil)
         restrict(.subscribed, subscriptions != nil && version == 2)
         restrict(.monitor, isMonitor)
+        restrict(.replica, isReplica)
         restrict(.limited, user?.isUnlimited == false)
     }
 

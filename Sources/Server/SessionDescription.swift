@@ -81,7 +81,9 @@ struct SessionFilter {
 }
 
 extension Session {
-    var type: SessionType { subscriptions == nil ? .normal : .pubsub }
+    var type: SessionType {
+        isReplica ? .replica : subscriptions == nil ? .normal : .pubsub
+    }
 
     /// Roughly what the session occupies, buffers included.
     var memoryBytes: Int {
@@ -91,7 +93,7 @@ extension Session {
     /// One letter for each thing that is out of the ordinary, N for none.
     fileprivate var flagLetters: String {
         var letters = ""
-        if isMonitor { letters += "O" }
+        if isMonitor { letters += "O" } else if isReplica { letters += "S" }
         if subscriptions != nil { letters += "P" }
         if transaction != nil { letters += "x" }
         if isHeld || parked != nil { letters += "b" }

@@ -196,6 +196,7 @@ public enum Setting: Int, CaseIterable, Sendable {
     case walArchiveCommand
     case walPreallocate
     case walReserve
+    case walRetainReplicaSize
     case walRetainSize
     case walRetainTime
     case walSegmentSize

@@ -40,6 +40,7 @@ extension CommandLoop {
                     + "Run redis-check-rdb on it, or move it away to start empty.")
         }
         state.endLoading()
+        state.resumeHistory()
     }
 }
 
@@ -109,6 +110,7 @@ extension ServerState {
         saving.keysLoaded = loader.keysLoaded
         saving.keysExpired = loader.keysExpired
         saving.functions = loader.functions
+        saving.loadedAux = loader.aux
         var text =
             "Done loading RDB, keys loaded: \(loader.keysLoaded), keys expired: \(loader.keysExpired)"
         if loader.keysEmpty > 0 { text += ", empty keys skipped: \(loader.keysEmpty)" }

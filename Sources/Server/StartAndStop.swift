@@ -4,6 +4,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Store
 
 /// The first and the last thing the command thread does.
@@ -30,6 +31,10 @@ extension CommandLoop {
             }
         }
         var log = try load(settings)
+        // What a crash took from this log may live on in a replica: the old id is valid up to here only.
+        if !log.isFresh, state.replication.isPrimary {
+            log.beginHistory(Startup.randomHistory())
+        }
         if log.hasImportedDump { try state.writeFirstBase(of: &log) }
         let writer = try LogWriter.open(
             log, in: folder, settings: LogWriterSettings(configuration),

@@ -4,6 +4,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Store
 
 /// The steps of a start that touch the world outside of the process.
@@ -178,11 +179,11 @@ enum Startup {
             durability: Durability(writer: nil, policy: SyncPolicy(configuration.appendfsync)),
             handlers: handlers,
             identity: ServerIdentity(
-                runID: randomHistory().description, history: randomHistory().description,
-                processID: getpid(),
+                runID: randomHistory().description, processID: getpid(),
                 startedAt: clock.wallMilliseconds / 1000, executable: executablePath(),
                 configurationFile: configuration.file ?? ""),
-            allocator: allocator)
+            allocator: allocator,
+            replication: ReplicationState(histories: Histories(randomHistory(), from: .zero)))
         state.statistics.startMemory = allocator.read().allocated
         return state
     }

@@ -42,14 +42,16 @@ struct WaitTable {
     /// Keys whose waiters must try again when writers may go on.
     var postponed: [UInt64] = []
 
-    /// Sessions that wait until the disk has what they wrote.
-    var forDisk: [Session] = []
+    /// Sessions that wait until disks, here or at replicas, have what they wrote.
+    var forSafety: [Session] = []
+    /// A replica has said how far it is.
+    var replicasHaveMoved = false
     /// One of them has just begun to wait: the log is to be synced when this turn's records are with it.
     var wantsSync = false
 
     /// Whether there is anything to look after in a turn.
     var hasWork: Bool {
-        !deadlines.isEmpty || !resumed.isEmpty || !postponed.isEmpty || !forDisk.isEmpty
+        !deadlines.isEmpty || !resumed.isEmpty || !postponed.isEmpty || !forSafety.isEmpty
     }
 
     mutating func makeNumber() -> UInt64 {
@@ -171,6 +173,7 @@ extension ServerState {
     mutating func endWait(_ session: Session) {
         guard let parked = session.parked else { return }
         session.parked = nil
+        session.awaited = nil
         if let waiter = parked.waiter { dispatcher.endWait(waiter) }
         waits.deadlines.remove(parked.number)
     }

@@ -108,7 +108,7 @@ extension CommandLoop {
             else { continue }
             endWait(session, .timeout)
         }
-        if !state.waits.forDisk.isEmpty { endDiskWaits() }
+        if !state.waits.forSafety.isEmpty { endSafetyWaits() }
         tellOthersOfOwn()
         resumeReleased()
     }

@@ -15,6 +15,9 @@ public struct SnapshotHeader: Sendable {
     public var milliseconds: Int64?
     /// `repl-stream-db`: the database that the stream has selected, for a replica.
     public var streamDatabase: Int?
+    /// `repl-id` and `repl-offset`, for the same.
+    public var replicationID: String?
+    public var replicationOffset: UInt64?
     /// Sources of function libraries.
     public var functions: [[UInt8]] = []
 
@@ -97,6 +100,8 @@ public struct SnapshotWriter: ~Copyable {
         try write(aux: "ctime", "\(header.createdSeconds)")
         try write(aux: "used-mem", "\(header.usedMemoryBytes)")
         if let database = header.streamDatabase { try write(aux: "repl-stream-db", "\(database)") }
+        if let id = header.replicationID { try write(aux: "repl-id", id) }
+        if let offset = header.replicationOffset { try write(aux: "repl-offset", "\(offset)") }
         try write(aux: "aof-base", header.isBase ? "1" : "0")
         if let history = header.history { try write(aux: SnapshotAux.historyName, history) }
         if let lsn = header.lsn { try write(aux: SnapshotAux.lsnName, "\(lsn)") }

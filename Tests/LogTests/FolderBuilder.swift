@@ -111,7 +111,9 @@ func recover(
     _ disk: MemoryDisk, _ settings: RecoverySettings = settings(), inspects: Bool = false,
     apply: (RecordBatch) throws -> Void = { _ in }
 ) throws(LogReadError) -> Loaded {
-    var loaded = Loaded(log: RecoveredLog(manifest: Manifest(), history: freshHistory))
+    var loaded = Loaded(
+        log: RecoveredLog(
+            manifest: Manifest(), histories: Histories(freshHistory, from: .zero)))
     func take(_ batch: RecordBatch) throws {
         loaded.records += batch.records.copyToArray()
         loaded.databases.append(batch.database)

@@ -22,6 +22,7 @@ struct WriteAndRecoverTests {
         var stream: [UInt8] = []
         var durable = 0
         var count = 0
+        var histories: [Histories.Span] = []
         for life in 0..<6 {
             // The power may fail during a recovery, too.
             if Bool.random(using: &random) {
@@ -36,7 +37,7 @@ struct WriteAndRecoverTests {
                 disk.powerCut()
             }
             var found: [UInt8] = []
-            let recovered = try LogReader.recover(
+            var recovered = try LogReader.recover(
                 RecoverySettings(folder: folder, freshHistory: testHistory), on: disk,
                 apply: { found += $0.records.copyToArray() })
             let place: Comment = "seed \(seed), life \(life)"
@@ -45,6 +46,18 @@ struct WriteAndRecoverTests {
             #expect(stream.starts(with: found), place)
             #expect(recovered.end == LSN(UInt64(found.count)), place)
             stream = found
+            // Which history a byte is of is known for as long as the byte is there.
+            let known = recovered.histories.spans
+            if life > 0 {
+                #expect(histories.starts(with: known), place)
+                #expect(
+                    histories.dropFirst(known.count).allSatisfy { $0.first >= recovered.end }, place
+                )
+            }
+            if life > 0, Bool.random(using: &random) {
+                recovered.beginHistory(HistoryID(seed, UInt64(life), 0))
+            }
+            histories = recovered.histories.spans
 
             let writer = try SteppedLogWriter(
                 recovered, in: folder,
@@ -62,6 +75,10 @@ struct WriteAndRecoverTests {
                 }
                 stream += buffer.slice.copyToArray()
                 writer.submit(&buffer, inlineAllowed: true)
+                if Int.random(in: 0..<6, using: &random) == 0 {
+                    let id = HistoryID(seed, UInt64(life), UInt32(count))
+                    histories.append(.init(id, from: writer.beginHistory(id)))
+                }
                 switch Int.random(in: 0..<8, using: &random) {
                 case 0: writer.settle()
                 case 1:

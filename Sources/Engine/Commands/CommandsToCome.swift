@@ -11,13 +11,9 @@ public enum CommandsToCome {
 
     private static let server: [CommandSpec] = [
         CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
-        CommandSpec("psync", -3, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
-        CommandSpec(
-            "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, .toCome),
         CommandSpec(
             "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
         CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
-        CommandSpec("sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [

@@ -16,6 +16,12 @@ public struct PeerAddress: Sendable, Equatable {
         PeerAddress(text: "\(path):0", isLocal: true)
     }
 
+    /// The address alone: `127.0.0.1`, `::1`.
+    public var host: String {
+        let host = text.lastIndex(of: ":").map { text[..<$0] } ?? text[...]
+        return host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : String(host)
+    }
+
     init(_ storage: sockaddr_storage) {
         var storage = storage
         var host = [CChar](repeating: 0, count: 64)

@@ -178,5 +178,21 @@ public enum Socket {
         return reason == EAGAIN || reason == EINTR ? .wouldBlock : .closed
     }
 
+    /// Waits until the socket takes bytes, or is broken, at most for `milliseconds`.
+    public static func waitWritable(_ fd: Int32, milliseconds: Int32) {
+        var request = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+        // SAFETY: one request, as said.
+        unsafe _ = poll(&request, 1, milliseconds)
+    }
+
+    /// Ends the connection in both directions and keeps the descriptor: whoever uses it on another thread finds it
+    /// broken.
+    public static func shutDown(_ fd: Int32) { _ = Glibc.shutdown(fd, Int32(SHUT_RDWR)) }
+
+    /// Whether small packets leave at once.
+    public static func setNoDelay(_ fd: Int32, _ isOn: Bool) {
+        setOption(fd, Int32(IPPROTO_TCP), TCP_NODELAY, isOn ? 1 : 0)
+    }
+
     public static func close(_ fd: Int32) { _ = Glibc.close(fd) }
 }

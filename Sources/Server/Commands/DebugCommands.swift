@@ -4,6 +4,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
+internal import Replication
 internal import Snapshot
 internal import Store
 
@@ -57,8 +58,15 @@ enum DebugCommands {
             let isMatch = text.withSlice { Glob.matches(arguments[3], $0, ignoringCase: false) }
             state.reply.integer(isMatch ? 1 : 0)
 
+        // Replication
+        case ("change-repl-id", 2):
+            state.diagnostics.notice("Changing replication IDs after receiving change-repl-id")
+            state.beginHistory(Startup.randomHistory())
+            state.replication.histories.forgetPrevious()
+            state.reply.ok()
+
         // Accepted: what they tune or test doesn't exist here.
-        case ("change-repl-id", 2), ("jmap", 2),
+        case ("jmap", 2),
             ("set-disable-deny-scripts", 3), ("aof-flush-sleep", 3), ("dict-resizing", 3),
             ("drop-cluster-packet-filter", 3),
             ("replicate", 3...), ("leak", 3), ("stringmatch-test", 2):

@@ -84,25 +84,3 @@ enum PersistenceCommands {
         rows.add("save", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, save)
     }
 }
-
-extension ServerState {
-    /// Stops the server after this turn, with a snapshot before if one is asked for or save points are set.
-    ///
-    /// - Returns: false if the snapshot failed, and the server goes on.
-    mutating func requestShutdown(_ request: ShutdownRequest) -> Bool {
-        cancelSnapshots()
-        if request.saves ?? !saving.points.points.isEmpty, !condition.isLoading {
-            diagnostics.notice("Saving the final RDB snapshot before exiting.")
-            do throws(SnapshotWriteError) {
-                try saveNow()
-            } catch {
-                guard request.isForced else {
-                    diagnostics.warning("Error trying to save the DB, can't exit.")
-                    return false
-                }
-            }
-        }
-        shutdown = request
-        return true
-    }
-}

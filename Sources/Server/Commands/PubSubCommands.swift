@@ -60,6 +60,7 @@ enum PubSubCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         let receivers = state.publish(arguments[1], arguments[2])
+        state.replicatePublish(arguments)
         state.reply.integer(receivers)
     }
 
@@ -68,6 +69,7 @@ enum PubSubCommands {
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
         let receivers = state.publishInShard(arguments[1], arguments[2])
+        state.replicatePublish(arguments)
         state.reply.integer(receivers)
     }
 

@@ -4,7 +4,7 @@ internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
 
-/// INFO, ROLE and SHUTDOWN.
+/// INFO and SHUTDOWN.
 enum ServerCommands {
     @Sendable
     static func info(
@@ -13,16 +13,6 @@ enum ServerCommands {
         let names = (1..<arguments.count).map { arguments[$0].text.lowercased() }
         let text = state.infoText(InfoSection.selected(by: names))
         state.reply.verbatim(text)
-    }
-
-    @Sendable
-    static func role(
-        _ state: inout ServerState, _ session: Session, _ arguments: Arguments
-    ) throws(CommandError) {
-        state.reply.array(3)
-        state.reply.bulk("master")
-        state.reply.integer(Int64(clamping: state.dispatcher.context.log.appended.value))
-        state.reply.array(0)
     }
 
     /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`: no reply when it works, the connection just ends.
@@ -50,7 +40,8 @@ enum ServerCommands {
         }
         if aborts {
             guard arguments.count == 2 else { throw .syntax }
-            throw .text("ERR No shutdown in progress.")
+            guard state.abortShutdown() else { throw .text("ERR No shutdown in progress.") }
+            return state.reply.ok()
         }
         guard state.requestShutdown(request) else {
             throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
@@ -62,9 +53,6 @@ enum ServerCommands {
             "info", -1, [.loading, .stale, .sentinel], .server,
             tips: [.nondeterministicOutput, .requestAllShards, .responseSpecial],
             acl: [.dangerous], info)
-        rows.add(
-            "role", 1, [.noScript, .loading, .stale, .fast, .sentinel], .server,
-            acl: [.admin, .dangerous], role)
         rows.add(
             "shutdown", -1,
             [.admin, .noScript, .loading, .stale, .noMulti, .allowBusy, .sentinel], .server,

@@ -1,0 +1,58 @@
+internal import Engine
+internal import HoldfastPlatform
+internal import Log
+internal import Replication
+
+/// INFO's section about replication; Sentinel reads it, so names and order are Redis's.
+extension ServerState {
+    func addReplication(to info: inout InfoText) {
+        info.section("Replication")
+        switch replication.role {
+        case .primary: info.field("role", "master")
+        case .replica(let link): addLink(link, to: &info)
+        }
+        addReplicas(to: &info)
+        let histories = replication.histories
+        info.field("master_failover_state", "no-failover")
+        info.field("master_replid", histories.current.description)
+        info.field(
+            "master_replid2",
+            histories.previous?.id.description ?? String(repeating: "0", count: 40))
+        info.field("master_repl_offset", dispatcher.context.log.appended.value)
+        info.field(
+            "second_repl_offset", histories.previous.map { Int64(clamping: $0.end.value) + 1 } ?? -1
+        )
+        let backlog = replicas.backlog
+        let isKept = backlog != nil
+        info.field("repl_backlog_active", isKept)
+        info.field("repl_backlog_size", configuration.number(.replBacklogSize))
+        info.field("repl_backlog_first_byte_offset", backlog.map { $0.first.value + 1 } ?? 0)
+        info.field("repl_backlog_histlen", backlog.map { $0.count } ?? 0)
+    }
+
+    private func addReplicas(to info: inout InfoText) {
+        info.field("connected_slaves", replicas.sessions.count)
+        let lagMax = configuration.number(.minReplicasMaxLag)
+        if configuration.number(.minReplicasToWrite) > 0, lagMax > 0 {
+            info.field(
+                "min_slaves_good_slaves",
+                replicas.goodCount(now: monotonicSeconds, lagMax: Int64(lagMax)))
+        }
+        for (index, session) in replicas.sessions.enumerated() {
+            guard let feed = session.replica else { continue }
+            let host = feed.announcedAddress
+            let lag = feed.isOnline ? max(monotonicSeconds - feed.heardAt, 0) : 0
+            info.field(
+                "slave\(index)",
+                "ip=\(host.isEmpty ? session.address.host : host),port=\(feed.listeningPort),"
+                    + "state=\(feed.stateName),offset=\(feed.acknowledged),lag=\(lag)")
+        }
+    }
+
+    private func addLink(_ link: PrimaryLink, to info: inout InfoText) {
+        info.field("role", "slave")
+        info.field("master_host", link.host)
+        info.field("master_port", link.port)
+        info.field("master_link_status", link.isUp ? "up" : "down")
+    }
+}
