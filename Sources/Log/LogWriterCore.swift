@@ -89,6 +89,8 @@ final class LogWriterCore {
     private var newHistories: [Histories.Span] = []
     /// A base that is to be put in force.
     private var newBase: LogBase?
+    /// What the manifest lists once the base that is being put in force is.
+    private var filesAfterRebase: Files?
     private var baseOutcome: LogBaseOutcome?
     private var triedBaseSequence: UInt64 = 0
 
@@ -633,6 +635,7 @@ final class LogWriterCore {
             "a base at LSN \(base.lsn), where no segment begins")
         isExclusive = true
         let files = files(after: base)
+        filesAfterRebase = files
         return .rebase(
             RebaseJob(
                 base: base, manifest: manifest(of: files), names: names(droppedBy: files)))
@@ -649,7 +652,8 @@ final class LogWriterCore {
             fail(error, mayRetryInPlace: false)
             return
         }
-        take(files(after: job.base), manifest: job.manifest)
+        // What is kept may depend on time, and on what the archive has got meanwhile.
+        if let files = filesAfterRebase { take(files, manifest: job.manifest) }
         baseOutcome = .installed(job.base)
     }
 
