@@ -142,7 +142,8 @@ extension CommandLoop {
         if _fastPath(row >= 0 && session.isPlain && state.condition.isPlain) {
             let facts = state.dispatcher.rows.facts(row)
             if _fastPath(
-                facts.isData && facts.accepts(command.argumentCount))
+                facts.isData && facts.accepts(command.argumentCount)
+                    && !(state.condition.isReadOnly && facts.flags.contains(.write)))
             {
                 runData(
                     row, facts, batch.arguments(of: index), keyHash: command.keyHash,

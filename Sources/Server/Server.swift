@@ -57,6 +57,7 @@ public enum HoldfastServer {
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)
         DebugCommands.register(&rows)
+        ReplicaCommands.register(&rows)
         let table = CommandTable(
             families: CommandFamilies.data + [rows.specs, CommandsToCome.table])
         return (table, rows.handlers)
@@ -152,6 +153,7 @@ public enum HoldfastServer {
             throw StartError(message: rejection.reason)
         }
         state.dispatcher.context.allowsBlocking = true
+        state.takeConfiguredRole()
         try state.loadUsersAtStart()
         state.wake = { wakeUp.signal() }
         var loop = CommandLoop(
@@ -163,6 +165,7 @@ public enum HoldfastServer {
             try loop.loadDump()
         }
         loop.state.beginSaving()
+        loop.state.beginFollowing()
         Startup.setTitle(loop.state.configuration)
         StartReport.ready(listeners, diagnostics)
         loop.run()

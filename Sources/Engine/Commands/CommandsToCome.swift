@@ -38,9 +38,6 @@ public enum CommandsToCome {
                     "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
                     .toCome),
             ]),
-        CommandSpec(
-            "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
-        CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
     ]
 
     private static let scripting: [CommandSpec] = [

@@ -1,6 +1,6 @@
 public import HoldfastBytes
 public import HoldfastRESP
-internal import Store
+public import Store
 
 /// What a primary's stream holds besides commands on data and what frames transactions.
 public enum StreamMessage: Equatable, Sendable {

@@ -1,5 +1,4 @@
 internal import Glibc
-public import HoldfastBytes
 
 /// Connections that this server makes, for use off the command thread: names are looked up and answers waited for.
 extension Socket {
@@ -11,9 +10,9 @@ extension Socket {
     public static func connect(
         host: String, port: UInt16, from source: String? = nil, milliseconds: Int
     ) throws(SystemError) -> Int32 {
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_family = AF_UNSPEC
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
         // SAFETY: strings live for the call; the list is freed below.
         guard unsafe getaddrinfo(host, String(port), &hints, &list) == 0 else {
@@ -43,10 +42,10 @@ extension Socket {
         _ fd: Int32, _ place: addrinfo, from source: String?, _ milliseconds: Int
     ) -> Int32 {
         if let source {
-            var hints = addrinfo()
+            var hints = unsafe addrinfo()
             unsafe hints.ai_family = place.ai_family
-            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-            hints.ai_flags = AI_NUMERICHOST
+            unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+            unsafe hints.ai_flags = AI_NUMERICHOST
             var list: UnsafeMutablePointer<addrinfo>?
             // SAFETY: as in the caller.
             guard unsafe getaddrinfo(source, nil, &hints, &list) == 0, let own = unsafe list else {
