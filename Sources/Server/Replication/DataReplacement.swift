@@ -72,6 +72,7 @@ extension CommandLoop {
             failure = "MASTER <-> REPLICA sync failed: \(error.reason)"
         case .success(let loaded):
             failure = replaceData(with: load, loaded)
+            closeDoomed()
             if failure != nil, let path = load.plan.path {
                 // What stays of it is litter, which the next start removes.
                 do throws(SystemError) { try LinuxFileSystem().remove(path) } catch {}

@@ -158,6 +158,17 @@ extension ServerState {
         dispatcher.context.holdsExpiry = link != nil || condition.pausedUntil > 0
     }
 
+    /// A client that may write to a replica can't do so over what has expired: for its command that goes, and nobody
+    /// else hears of it.
+    mutating func allowLocalExpiry(_ flags: CommandFlags) {
+        guard condition.isReplica, flags.contains(.write) else { return }
+        dispatcher.context.holdsExpiry = condition.pausedUntil > 0
+    }
+
+    mutating func endLocalExpiry() {
+        if condition.isReplica { dispatcher.context.holdsExpiry = true }
+    }
+
     /// Takes the role that the configuration says, before any data is loaded.
     mutating func takeConfiguredRole() {
         guard case .primary(let address?) = configuration[.replicaof] else { return }

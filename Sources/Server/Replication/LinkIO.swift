@@ -137,7 +137,7 @@ extension CommandLoop {
     }
 
     /// So many bytes are taken in a turn, so that clients are served as well.
-    private static let linkBytesPerTurn = 4 << 20
+    private static let linkBytesPerTurn = 1 << 20
 
     /// - Returns: false if the other end has closed.
     private mutating func read(_ connection: PrimaryConnection) -> Bool {
@@ -216,6 +216,11 @@ extension CommandLoop {
                 resume(connection, history)
             case .fullResync(let history, let lsn):
                 connection.resync = (history, lsn)
+                let seconds = state.monotonicSeconds
+                state.updateLink { link in
+                    link.state = .sync
+                    link.transfer = PrimaryLink.Transfer(totalBytes: nil, at: seconds)
+                }
                 state.diagnostics.notice("Full resync from master: \(history):\(lsn)")
             case .receive(let form):
                 beginFullLoad(connection, form)
@@ -271,6 +276,7 @@ extension CommandLoop {
     /// At the end of a turn, when its records are with the log: answers GETACK as soon as what it asks about is safe,
     /// and lets the stream go on when the disk has caught up.
     mutating func finishLinkTurn() {
+        if case .waiting(let until) = state.following.stage, turnNanoseconds >= until { tendLink() }
         guard case .streaming(let connection) = state.following.stage else { return }
         if let due = connection.ackDue, due <= state.durability.acknowledged {
             connection.ackDue = nil
