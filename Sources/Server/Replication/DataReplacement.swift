@@ -104,6 +104,7 @@ extension CommandLoop {
         submit()
         state.cancelSnapshots()
         state.saving.installing = nil
+        endTransfers()
         if load.plan.path != nil {
             if let failure = state.beginLog(with: load, loaded) {
                 state.dispose(of: keyspace)
@@ -123,14 +124,30 @@ extension CommandLoop {
         state.dispose(of: state.dispatcher.replaceData(with: keyspace))
         state.saving.functions = loaded.functions
         state.saving.keysLoaded = loaded.keyCount
-        state.replicationBeganAnew()
+        state.beginAnewForReplicas()
         tellOthersOfOwn()
         if state.dispatcher.blocked.hasReady { serveWaiting() }
         return nil
     }
 }
 
+extension CommandLoop {
+    /// Stops the threads that serve own replicas: they read the old data and the old log.
+    private mutating func endTransfers() {
+        state.disconnectReplicas()
+        closeDoomed()
+        for transfer in state.replicas.transfers { transfer.join() }
+        finishTransfers()
+    }
+}
+
 extension ServerState {
+    /// Own replicas begin anew with the new data.
+    fileprivate mutating func beginAnewForReplicas() {
+        replicas.unreadable = nil
+        if replicas.backlog != nil { startBacklog() }
+    }
+
     /// A name that isn't in use, for a snapshot that is being received; what a killed process leaves under it is
     /// removed at a start.
     fileprivate mutating func receivedPath() -> String {

@@ -207,9 +207,10 @@ extension ServerState {
         replication.role = .primary
         configuration.setPrimary(nil)
         diagnostics.role = .primary
-        dispatcher.context.logsEffects = durability.writer != nil
+        dispatcher.context.logsEffects = durability.writer != nil || replicas.backlog != nil
         updateRoleConditions()
         beginHistory(Startup.randomHistory())
+        disconnectReplicas()
     }
 
     /// Whoever waits for keys, replicas or the disk is told that there is a new order, and let go.
@@ -264,12 +265,4 @@ extension ServerState {
     }
 
     static let retryNanoseconds: UInt64 = 1_000_000_000
-}
-
-extension ServerState {
-    /// Lets own replicas come again: the history has changed.
-    mutating func disconnectReplicas() {}
-
-    /// Other data, another history, other LSNs.
-    mutating func replicationBeganAnew() {}
 }

@@ -249,6 +249,8 @@ extension CommandLoop {
         state.following.stage = .streaming(connection)
         state.following.lastFailure = ""
         state.following.knowsHistory = !state.following.needsFullResync
+        // Siblings may come for the stream when this server becomes primary.
+        if state.replicas.backlog == nil { state.startBacklog() }
         let end = state.dispatcher.context.log.appended
         state.updateLink { link in
             link.state = .connected
