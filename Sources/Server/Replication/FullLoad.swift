@@ -86,6 +86,7 @@ final class FullLoad: @unchecked Sendable {
 
     private func run() {
         var keyspace = Keyspace(databases: plan.databases, hasher: plan.hasher)
+        keyspace.accessNow = AccessClock.now(milliseconds: plan.milliseconds, plan.limits)
         do {
             let loaded = try load(into: &keyspace)
             self.keyspace = consume keyspace
