@@ -55,7 +55,13 @@ public struct StreamUnits: ~Copyable {
             if used > count {
                 throw Fault(offset: scanned, reason: "an empty line where a record is due")
             }
-            if used == 0 { break }
+            if used == 0 {
+                // Its line may never end.
+                if input[scanned] != UInt8(ascii: "*") {
+                    throw Fault(offset: scanned, reason: "an inline command")
+                }
+                break
+            }
         }
         return whole
     }

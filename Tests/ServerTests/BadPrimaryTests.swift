@@ -34,13 +34,11 @@ struct BadPrimaryTests {
     }
 
     private func snapshot() throws -> [UInt8] {
-        let server = try ServerProcess([
-            "--appendonly", "no", "--save", "", "--rdb-compression", "no",
-        ])
-        let connection = try server.connect()
+        let stock = try StockServer()
+        let connection = try stock.connect()
         for index in 0..<100 { try connection.command("SET", "new\(index)", "value") }
         try #expect(connection.command("SAVE") == .ok)
-        return Array(try Data(contentsOf: URL(fileURLWithPath: server.folder.file("dump.rdb"))))
+        return Array(try Data(contentsOf: URL(fileURLWithPath: stock.folder.file("dump.rdb"))))
     }
 
     private func follow(

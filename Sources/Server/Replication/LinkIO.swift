@@ -258,14 +258,17 @@ extension CommandLoop {
             link.transfer = nil
             link.received = end
         }
-        acknowledge(connection, end)
+        // Also one that knows no PSYNC may hold the stream back until it hears from the replica.
+        acknowledge(connection, end, isFirst: true)
     }
 
     // MARK: Acknowledgements
 
     /// Tells the primary how far this server is: applied and as safe as the policy promises, and durable.
-    mutating func acknowledge(_ connection: PrimaryConnection, _ applied: LSN) {
-        if connection.isMute { return }
+    mutating func acknowledge(
+        _ connection: PrimaryConnection, _ applied: LSN, isFirst: Bool = false
+    ) {
+        if connection.isMute, !isFirst { return }
         var words = [
             "REPLCONF", "ACK", "\(min(applied, state.durability.acknowledged).value)",
         ]
