@@ -155,6 +155,16 @@ public struct LogBuffer: ~Copyable {
         bytes.append("\r\n")
     }
 
+    /// Appends whole units of a primary's stream as they are, each MULTI with its EXEC.
+    ///
+    /// - Parameter database: what is selected behind them.
+    public mutating func append(stream units: ByteSlice, database: Int) {
+        precondition(!isInUnit && argumentsMissing == 0, "a stream goes in between units")
+        bytes.append(units)
+        self.database = database
+        selected = database
+    }
+
     // MARK: Hand-over
 
     /// Memory beyond this isn't kept for the next turn.

@@ -199,14 +199,19 @@ public enum LogReader {
 
     /// A log that begins at `lsn` in a new history, in a folder that may hold another: for a server that has
     /// data and had no log. Takes the lock and reads names only; nothing is changed until a writer is opened.
+    ///
+    /// - Parameter lock: held by a writer that has ended, if the folder is locked already. After an error it still
+    ///   is.
     public static func beginAnew(
-        _ settings: RecoverySettings, at lsn: LSN, on fileSystem: any FileSystem
+        _ settings: RecoverySettings, at lsn: LSN, on fileSystem: any FileSystem,
+        lock: (any File)? = nil
     ) throws(LogReadError) -> RecoveredLog {
         var recovery = Recovery(settings, fileSystem, isInspection: false)
+        recovery.lock = lock
         do throws(LogReadError) {
             return try recovery.beginAnew(at: lsn)
         } catch {
-            recovery.lock?.close()
+            if lock == nil { recovery.lock?.close() }
             throw error
         }
     }
@@ -231,7 +236,7 @@ private struct Recovery {
 
     private var manifest = Manifest()
     private var log: RecoveredLog
-    private(set) var lock: (any File)?
+    var lock: (any File)?
     private var importsSingleFile = false
     private var loadedBytes: Int64 = 0
     private var bytesToLoad: Int64 = 0
@@ -862,7 +867,7 @@ private struct Recovery {
     // MARK: - Disk
 
     private mutating func takeLock() throws(LogReadError) {
-        if isInspection { return }
+        if isInspection || lock != nil { return }
         do throws(SystemError) {
             lock = try disk.lock(folder.path)
         } catch {

@@ -65,10 +65,17 @@ extension ServerState {
     /// Checks 9 to 15: memory, disk, loading. EXEC counts as what it will run.
     private func refusal(_ flags: CommandFlags, _ row: Int, _ session: Session) -> CommandError? {
         if !condition.isPlain, let refusal = resourceRefusal(flags, row, session) { return refusal }
+        if condition.isReadOnly, writes(flags, row, session) {
+            return .text("READONLY You can't write against a read only replica.")
+        }
         if session.restrictions.contains(.subscribed), !isForSubscribers(row) {
             return .message(
                 "ERR Can't execute '\(table(row))': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
                     + "QUIT / RESET are allowed in this context")
+        }
+        if condition.isStale, !flags.contains(.stale) {
+            return .text(
+                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
         }
         if condition.isLoading, !dispatcher.table.facts(at: row).flags.contains(.loading) {
             return .text("LOADING Redis is loading the dataset in memory")
@@ -88,6 +95,13 @@ extension ServerState {
         case "replconf", "psync", "sync", "ping", "quit": true
         default: false
         }
+    }
+
+    /// Whether a command writes; EXEC does if a command of its transaction does.
+    private func writes(_ flags: CommandFlags, _ row: Int, _ session: Session) -> Bool {
+        if flags.contains(.write) { return true }
+        guard let transaction = session.transaction, table(row) == "exec" else { return false }
+        return transaction.queued.contains { isWrite($0.row) }
     }
 
     /// What a session in RESP2 may still say when it listens to channels.

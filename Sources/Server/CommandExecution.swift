@@ -150,7 +150,8 @@ extension CommandLoop {
         if _fastPath(row >= 0 && session.isPlain && state.condition.isPlain) {
             let facts = state.dispatcher.rows.facts(row)
             if _fastPath(
-                facts.isData && facts.accepts(command.argumentCount))
+                facts.isData && facts.accepts(command.argumentCount)
+                    && !(state.condition.isReplica && facts.flags.contains(.write)))
             {
                 runData(
                     row, facts, batch.arguments(of: index), keyHash: command.keyHash,
@@ -301,9 +302,11 @@ extension CommandLoop {
     ) {
         let facts = state.dispatcher.rows.facts(row)
         guard case .session(let handler) = state.dispatcher.table.spec(at: row).handler else {
-            return runData(
+            state.allowLocalExpiry(facts.flags)
+            runData(
                 row, facts, arguments, keyHash: 0, canonical: ByteSlice(), session,
                 replyStart: replyStart)
+            return state.endLocalExpiry()
         }
         lastTicks = Ticks.now()
         let mark = state.reply.buffer.count

@@ -98,6 +98,7 @@ struct CommandLoop: ~Copyable {
         let commandsBefore = state.statistics.commandsProcessed
         turnHadReads = false
         for index in 0..<ready { handle(poller.event(at: index)) }
+        if !state.waits.released.isEmpty { releaseWaiting() }
         let commandsDone = Ticks.now()
         expireSome()
         if state.waits.hasWork || state.dispatcher.blocked.hasReady { tendWaiting() }
@@ -105,6 +106,7 @@ struct CommandLoop: ~Copyable {
         let cronDone = Ticks.now()
         submit()
         if _slowPath(state.delayedShutdown != nil) { state.tendShutdown() }
+        if state.condition.isReplica { finishLinkTurn() }
         state.beginDueSnapshot()
         sendReplies()
         if _slowPath(state.replicas.isActive) { serveReplicas() }
@@ -150,12 +152,15 @@ struct CommandLoop: ~Copyable {
     }
 
     mutating func handle(_ event: Poller.Event) {
-        if event.token & Self.listenerToken != 0 {
+        if event.token == Self.linkToken {
+            handleLink(event)
+        } else if event.token & Self.listenerToken != 0 {
             accept(listeners[Int(event.token & 0xFFFF)])
         } else if event.token & Self.wakeToken != 0 {
             wakeUp.drain()
             state.finishSnapshots()
             state.updateCondition()
+            tendLink()
         } else if event.token & Self.signalToken != 0 {
             while let signal = signals.next() { state.receive(signal: signal) }
         } else if let session = state.sessions.session(token: event.token) {
@@ -217,7 +222,9 @@ struct CommandLoop: ~Copyable {
         cron.ran(at: turnNanoseconds)
         state.runCron()
         state.allocator.decay()
+        tendLink()
         if cron.isNewSecond {
+            tendLinkEachSecond()
             closeIdle()
             tendReplicas()
             state.pingReplicas(cron.second)

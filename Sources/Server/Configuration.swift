@@ -104,6 +104,12 @@ public struct Configuration: Sendable {
         given.insert(setting)
     }
 
+    /// What REPLICAOF has chosen; nil for NO ONE.
+    mutating func setPrimary(_ address: PrimaryAddress?) {
+        values[Setting.replicaof.rawValue] = .primary(address)
+        given.insert(.replicaof)
+    }
+
     /// CONFIG SET: all pairs or none.
     ///
     /// - Parameters:

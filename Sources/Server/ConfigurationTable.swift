@@ -125,7 +125,7 @@ public enum ConfigurationTable {
             .maxclients, "maxclients", .number(10000, .plain, .range(1, uintMax)),
             "Most clients connected at once."),
         Directive(
-            .bindSourceAddr, "bind-source-addr", .text("", .free), traits: [.idle],
+            .bindSourceAddr, "bind-source-addr", .text("", .free),
             "Address outgoing connections come from."),
         Directive(
             .socketMarkId, "socket-mark-id", .number(0, .plain, .range(0, uintMax)),
@@ -354,48 +354,48 @@ public enum ConfigurationTable {
     private static let replication: [Directive] = [
         Directive(
             .replicaof, "replicaof", alias: "slaveof", .primary,
-            traits: [.immutable, .severalWords, .idle],
+            traits: [.immutable, .severalWords],
             "Host and port of the primary to follow."),
         Directive(
-            .masterauth, "masterauth", .text("", .binary), traits: [.sensitive, .idle],
+            .masterauth, "masterauth", .text("", .binary), traits: [.sensitive],
             "Password sent to the primary."),
         Directive(
-            .masteruser, "masteruser", .text("", .free), traits: [.sensitive, .idle],
+            .masteruser, "masteruser", .text("", .free), traits: [.sensitive],
             "User name sent to the primary."),
         Directive(
             .replicaServeStaleData, "replica-serve-stale-data", alias: "slave-serve-stale-data",
-            .flag(true), traits: [.idle],
+            .flag(true),
             "Answer reads while not in touch with the primary."),
         Directive(
             .replicaReadOnly, "replica-read-only", alias: "slave-read-only", .flag(true),
-            traits: [.idle],
             "Refuse writes from clients on a replica."),
         Directive(
             .replicaPriority, "replica-priority", alias: "slave-priority",
-            .number(100, .plain, .range(0, intMax)), traits: [.idle],
+            .number(100, .plain, .range(0, intMax)),
             "Rank in promotion by Sentinel; 0 for never."),
         Directive(
-            .replicaAnnounced, "replica-announced", .flag(true), traits: [.idle],
+            .replicaAnnounced, "replica-announced", .flag(true),
             "Let Sentinel report this replica."),
         Directive(
             .replicaAnnounceIp, "replica-announce-ip", alias: "slave-announce-ip", .text("", .free),
-            traits: [.idle],
             "Address reported to the primary."),
         Directive(
             .replicaAnnouncePort, "replica-announce-port", alias: "slave-announce-port",
-            .number(0, .plain, .range(0, 65535)), traits: [.idle],
+            .number(0, .plain, .range(0, 65535)),
             "Port reported to the primary; 0 for the real one."),
         Directive(
             .replicaIgnoreMaxmemory, "replica-ignore-maxmemory", alias: "slave-ignore-maxmemory",
-            .flag(true), traits: [.idle],
+            .flag(true),
             "Leave eviction to the primary."),
         Directive(
             .replicaIgnoreDiskWriteErrors, "replica-ignore-disk-write-errors", .flag(false),
             traits: [.idle],
             "Go on when a replica can not write its log."),
         Directive(
+            .replicaAllowEmptyFullSync, "replica-allow-empty-full-sync", .flag(false),
+            "Let an empty primary of an unknown history empty this replica."),
+        Directive(
             .replicaLazyFlush, "replica-lazy-flush", alias: "slave-lazy-flush", .flag(false),
-            traits: [.idle],
             "Free the old data in the background at a full resync."),
         Directive(
             .replDisklessSync, "repl-diskless-sync", .flag(true),
@@ -411,8 +411,8 @@ public enum ConfigurationTable {
         Directive(
             .replDisklessLoad, "repl-diskless-load",
             .choice(.names(["disabled", "on-empty-db", "swapdb"]), 0),
-            traits: [.refusedWhileLoading, .idle],
-            "Load a full resync without a file."),
+            traits: [.refusedWhileLoading],
+            "How Redis loads a full resync; here always beside the old data, and with a log also to a file."),
         Directive(
             .replPingReplicaPeriod, "repl-ping-replica-period", alias: "repl-ping-slave-period",
             .number(10, .plain, .range(1, intMax)),

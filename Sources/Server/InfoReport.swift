@@ -177,7 +177,7 @@ extension ServerState {
         info.field("instantaneous_ops_per_sec", Int(rates.rate(.commands)))
         info.field("total_net_input_bytes", statistics.inputBytes)
         info.field("total_net_output_bytes", statistics.outputBytes)
-        info.field("total_net_repl_input_bytes", 0)
+        info.field("total_net_repl_input_bytes", statistics.linkInputBytes)
         info.field("total_net_repl_output_bytes", replicas.sentBytes)
         info.field("instantaneous_input_kbps", rates.rate(.inputBytes) / 1024, decimals: 2)
         info.field("instantaneous_output_kbps", rates.rate(.outputBytes) / 1024, decimals: 2)

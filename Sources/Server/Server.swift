@@ -59,6 +59,7 @@ public enum HoldfastServer {
         MemoryCommands.register(&rows)
         ModuleCommands.register(&rows)
         DebugCommands.register(&rows)
+        ReplicaCommands.register(&rows)
         let table = CommandTable(
             families: CommandFamilies.data + [rows.specs, CommandsToCome.table])
         return (table, rows.handlers)
@@ -154,6 +155,7 @@ public enum HoldfastServer {
             throw StartError(message: rejection.reason)
         }
         state.dispatcher.context.allowsBlocking = true
+        state.takeConfiguredRole()
         try state.loadUsersAtStart()
         state.wake = { wakeUp.signal() }
         var loop = CommandLoop(
@@ -165,6 +167,7 @@ public enum HoldfastServer {
             try loop.loadDump()
         }
         loop.state.beginSaving()
+        loop.state.beginFollowing()
         Startup.setTitle(loop.state.configuration)
         StartReport.ready(listeners, diagnostics)
         loop.run()

@@ -60,8 +60,9 @@ extension ServerState {
         durability = Durability(writer: writer, policy: writer.settings.policy)
         durability.lock = log.lock
         replication.histories = log.histories
+        following.knowsHistory = !log.isFresh
         dispatcher.context.log = LogBuffer(start: log.end, database: log.database)
-        dispatcher.context.logsEffects = true
+        dispatcher.context.logsEffects = replication.isPrimary
         guardedClock = GuardedClock(
             clock, jumpLimit: guardedClock.jumpLimit, notBefore: log.lastMilliseconds)
         dispatcher.undurable.isOn = durability.policy == .always && settings.readsAreGated

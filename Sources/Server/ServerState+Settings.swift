@@ -34,6 +34,7 @@ extension ServerState {
         latency.threshold = Int64(configuration.latencyMonitorThreshold)
         dispatcher.counters.tracksLatency = settings.tracksLatency
         updateMemory()
+        updateRoleConditions(configuration)
         saving.points.points = configuration.savePoints.map {
             .init(seconds: $0.seconds, changes: $0.changes)
         }

@@ -85,8 +85,10 @@ extension ServerState {
         }
     }
 
-    /// The earliest deadline of any key.
+    /// The earliest deadline of any key that this server has to delete.
     func nextDeadline() -> Int64? {
+        // Its primary deletes, and a replica follows.
+        if condition.isReplica { return nil }
         var earliest: Int64?
         for database in 0..<dispatcher.context.keyspace.databaseCount {
             if let deadline = dispatcher.context.keyspace.nextDeadline(database),
@@ -129,14 +131,17 @@ extension ServerState {
 
     mutating func endPause() {
         condition.pausedUntil = 0
-        dispatcher.context.holdsExpiry = false
+        dispatcher.context.holdsExpiry = condition.isReplica
     }
 
     /// Reads the allocator's figures: for the peak, and for `maxmemory`.
     mutating func updateMemory() {
         let used = allocator.read().allocated
         statistics.peakMemory = max(statistics.peakMemory, used)
-        condition.isOutOfMemory = settings.memoryMax > 0 && used > settings.memoryMax
+        let isPrimarysBusiness =
+            condition.isReplica && configuration.flag(.replicaIgnoreMaxmemory)
+        condition.isOutOfMemory =
+            settings.memoryMax > 0 && used > settings.memoryMax && !isPrimarysBusiness
     }
 
     // MARK: Now and then

@@ -57,6 +57,8 @@ struct ServerState: ~Copyable {
     /// process.
     var replication: ReplicationState
     var replicas = Replicas()
+    /// The link to the primary, while one is followed.
+    var following = Following()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
     /// A shutdown that waits for replicas that lag, and until when.
@@ -128,12 +130,18 @@ struct ServerCondition {
     var hasMonitors = false
     /// Fewer replicas are in touch than writes need: `min-replicas-to-write`.
     var lacksReplicas = false
+    /// It follows a primary, which alone decides what expires and is evicted.
+    var isReplica = false
+    /// Clients may not write: `replica-read-only`.
+    var isReadOnly = false
+    /// A replica without its primary, of which clients don't want to know: `replica-serve-stale-data no`.
+    var isStale = false
 
     /// Nothing does.
     var isPlain: Bool {
         !isLoading && writeRefusal == nil && snapshotRefusal == nil && growthRefusal == nil
             && !holdsWriters
-            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors && !lacksReplicas
+            && pausedUntil == 0 && !isOutOfMemory && !hasMonitors && !lacksReplicas && !isStale
     }
 }
 
@@ -144,6 +152,8 @@ struct ServerStatistics {
     var commandsProcessed: UInt64 = 0
     var inputBytes: UInt64 = 0
     var outputBytes: UInt64 = 0
+    /// What the primary sent; part of `inputBytes`.
+    var linkInputBytes: UInt64 = 0
     var errorReplies: UInt64 = 0
     var unexpectedErrorReplies: UInt64 = 0
     var turns: UInt64 = 0

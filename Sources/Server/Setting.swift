@@ -133,6 +133,7 @@ public enum Setting: Int, CaseIterable, Sendable {
     case replDisklessSyncMaxReplicas
     case replPingReplicaPeriod
     case replTimeout
+    case replicaAllowEmptyFullSync
     case replicaAnnounceIp
     case replicaAnnouncePort
     case replicaAnnounced

@@ -22,4 +22,9 @@ extension RESPConnection {
                 && info("slave_repl_offset") == primary.info("master_repl_offset")
         }
     }
+
+    /// How many resyncs a primary has served: full ones, partial ones, partial ones that were refused.
+    public func resyncs() throws -> [String] {
+        try ["sync_full", "sync_partial_ok", "sync_partial_err"].map { try info($0) ?? "-" }
+    }
 }

@@ -43,6 +43,8 @@ public struct CommandContext: ~Copyable {
     public var microsecond: Int64 = 0
     /// The command comes from the log: nothing expires, and nothing is logged again.
     public internal(set) var isReplaying = false
+    /// What comes from the log is new: whoever listens for changes of keys hears of it.
+    var tellsOfReplay = false
     /// Writes are paused: what has expired is treated as gone, and stays in memory until the pause ends.
     public var holdsExpiry = false
     /// A command that can't be served may wait for its keys; see `block`.

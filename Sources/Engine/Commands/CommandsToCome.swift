@@ -10,10 +10,7 @@ public enum CommandsToCome {
         + cluster
 
     private static let server: [CommandSpec] = [
-        CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
-        CommandSpec(
-            "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
-        CommandSpec("slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .toCome),
+        CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome)
     ]
 
     private static let scripting: [CommandSpec] = [

@@ -87,19 +87,13 @@ public struct RecordReplayer: ~Copyable {
             dispatcher.context.database = Int(number)
         } else if name.equalsIgnoringCase("multi") || name.equalsIgnoringCase("exec") {
             return
-        } else if Self.isForReplicas(name) {
+        } else if StreamMessage(name) != nil {
             return
         } else {
             throw RecordFault(
                 offset: offset,
                 reason: "unknown command '\(name.prefix(64).text)' or wrong number of arguments")
         }
-    }
-
-    /// What has its place in the stream because replicas count it, and means nothing to the data.
-    private static func isForReplicas(_ name: ByteSlice) -> Bool {
-        name.equalsIgnoringCase("ping") || name.equalsIgnoringCase("replconf")
-            || name.equalsIgnoringCase("publish") || name.equalsIgnoringCase("spublish")
     }
 
     private static func text(_ arguments: Arguments) -> String {

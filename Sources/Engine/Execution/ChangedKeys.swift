@@ -49,7 +49,7 @@ public struct ChangedKeys: ~Copyable {
         if let name { names.append(name) }
     }
 
-    fileprivate mutating func noteFlush() { hasFlushed = true }
+    mutating func noteFlush() { hasFlushed = true }
 
     /// The keyspace has forgotten its list.
     mutating func restart() { seen = 0 }

@@ -132,7 +132,9 @@ public struct Dispatcher: ~Copyable {
     /// Completes what the front end tells others of the command.
     @inline(never)
     private mutating func finishNotes(_ row: Int) {
-        if context.isReplaying { return context.keyspace.forgetNewKeys() }
+        if context.isReplaying, !context.tellsOfReplay {
+            return context.keyspace.forgetNewKeys()
+        }
         context.addNewKeys()
         if context.changedKeys.isOn { context.collectChanges(of: table.spec(at: row)) }
     }
@@ -283,9 +285,11 @@ public struct Dispatcher: ~Copyable {
         guard facts.isData, facts.accepts(arguments.count) else { return .notOnData }
         context.isReplaying = true
         context.now = now
+        // Others' replies may stand before it.
+        let replyStart = context.reply.buffer.count
         let succeeded = run(row: row, arguments, keyHash: keyHash, canonical: ByteSlice())
         context.isReplaying = false
-        context.reply.buffer.removeAll()
+        context.reply.buffer.truncate(to: replyStart)
         return succeeded ? .applied : .failed
     }
 }

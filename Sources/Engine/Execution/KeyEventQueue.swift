@@ -103,7 +103,7 @@ extension CommandContext {
 
     @inline(never)
     private mutating func addEvent(_ event: StaticString, _ key: ByteSlice, _ database: Int) {
-        if isReplaying { return }
+        if isReplaying, !tellsOfReplay { return }
         addNewKeys()
         keyEvents.add(event, key, database)
     }

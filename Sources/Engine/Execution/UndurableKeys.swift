@@ -56,6 +56,15 @@ public struct UndurableKeys: ~Copyable {
     /// What a reply that depends on the whole keyspace has to wait for.
     public var gateForAll: LSN? { isEmpty ? nil : last }
 
+    /// LSNs begin anew: what was noted means nothing any more.
+    mutating func forgetAll() {
+        // SAFETY: as many cells as were allocated.
+        unsafe cells.update(repeating: .zero, count: 1 << Self.bits)
+        last = .zero
+        everything = .zero
+        acknowledged = .zero
+    }
+
     /// Everything before `lsn` is safe.
     public mutating func acknowledged(upTo lsn: LSN) { acknowledged = lsn }
 }

@@ -87,7 +87,7 @@ public enum Socket {
         return fd
     }
 
-    private static var streamType: Int32 {
+    static var streamType: Int32 {
         Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     }
 
@@ -141,7 +141,7 @@ public enum Socket {
         setOption(fd, Int32(IPPROTO_TCP), TCP_KEEPCNT, 3)
     }
 
-    private static func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
+    static func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
         var value = value
         // SAFETY: the option is an int, of which the size is given.
         unsafe _ = setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<Int32>.size))

@@ -151,6 +151,10 @@ enum ClientCommands {
             }
             killed += 1
         }
+        if filter.type == .master, state.following.connection != nil {
+            state.retryLink("The link to the primary is ended by CLIENT KILL", soon: true)
+            killed += 1
+        }
         if isOldForm {
             guard killed > 0 else { throw .text("ERR No such client") }
             state.reply.ok()

@@ -167,8 +167,10 @@ extension ServerState {
             }
         } else {
             let before = dispatcher.context.keyspace.version
+            allowLocalExpiry(dispatcher.table.facts(at: queued.row).flags)
             succeeded = dispatcher.run(
                 row: queued.row, arguments, keyHash: 0, canonical: ByteSlice())
+            endLocalExpiry()
             if dispatcher.context.keyspace.version == before, settings.readsAreGated,
                 let lsn = dispatcher.readGate(queued.row, arguments, database: session.database)
             {

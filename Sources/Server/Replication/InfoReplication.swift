@@ -54,5 +54,30 @@ extension ServerState {
         info.field("master_host", link.host)
         info.field("master_port", link.port)
         info.field("master_link_status", link.isUp ? "up" : "down")
+        let now = monotonicSeconds
+        let isInTouch = link.isUp || link.state == .sync
+        info.field(
+            "master_last_io_seconds_ago",
+            isInTouch ? link.lastByteAt.map { max(now - $0, 0) } ?? 0 : -1)
+        info.field("master_sync_in_progress", link.transfer == nil ? 0 : 1)
+        let applied = dispatcher.context.log.appended
+        info.field("slave_read_repl_offset", max(link.isUp ? link.received : applied, applied).value)
+        info.field("slave_repl_offset", applied.value)
+        if let transfer = link.transfer {
+            let total = transfer.totalBytes ?? 0
+            info.field("master_sync_total_bytes", total)
+            info.field("master_sync_read_bytes", transfer.readBytes)
+            info.field("master_sync_left_bytes", total - transfer.readBytes)
+            let percent = total > 0 ? Double(transfer.readBytes) / Double(total) * 100 : 0
+            info.field("master_sync_perc", percent, decimals: 2)
+            info.field("master_sync_last_io_seconds_ago", max(now - transfer.lastByteAt, 0))
+        }
+        if !link.isUp {
+            info.field(
+                "master_link_down_since_seconds", link.downSince.map { max(now - $0, 0) } ?? -1)
+        }
+        info.field("slave_priority", configuration.number(.replicaPriority))
+        info.field("slave_read_only", configuration.flag(.replicaReadOnly) ? 1 : 0)
+        info.field("replica_announced", configuration.flag(.replicaAnnounced) ? 1 : 0)
     }
 }

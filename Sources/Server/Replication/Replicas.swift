@@ -134,7 +134,7 @@ extension ServerState {
         replicas.backlog = Backlog(
             at: dispatcher.context.log.first,
             bytesWanted: configuration.number(.replBacklogSize))
-        dispatcher.context.logsEffects = true
+        dispatcher.context.logsEffects = replication.isPrimary
     }
 
     /// Keeps nothing in memory any more.

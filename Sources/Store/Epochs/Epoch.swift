@@ -41,6 +41,9 @@ public struct EpochClock: ~Copyable {
         }
     }
 
+    /// How many snapshots live.
+    var liveCount: Int { live.count }
+
     /// The number of blocks that wait to be freed.
     public var retiredCount: Int { generations.reduce(readyCount) { unsafe $0 + $1.blocks.count } }
 

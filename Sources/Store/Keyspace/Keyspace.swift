@@ -73,12 +73,33 @@ public struct Keyspace: ~Copyable {
     var scratch = PackedBlock.make(payload: ByteSlice(), room: 1024, epoch: .max)
 
     public init(databases count: Int, seed: UInt64) {
+        self.init(databases: count, hasher: ByteHash(seed: seed))
+    }
+
+    /// An empty one that hashes as another does, so that hashes and marks of keys mean the same in both.
+    public init(databases count: Int, hasher: ByteHash) {
         precondition(count > 0)
         unsafe databases = .allocate(capacity: count)
         for index in 0..<count { unsafe (databases + index).initialize(to: NumberedDatabase()) }
         databaseCount = count
-        hasher = ByteHash(seed: seed)
+        self.hasher = hasher
     }
+
+    /// Goes on in the place of `other`: changes count on, and the same of them is recorded.
+    public mutating func takePlace(of other: borrowing Keyspace) {
+        precondition(frozenCount == 0 && other.frozenCount == 0, "a frozen keyspace is replaced")
+        version = other.version &+ version &+ 1
+        recordsTouched = other.recordsTouched
+        recordsHashes = other.recordsHashes
+        recordsNewKeys = other.recordsNewKeys
+        watchedMarks = other.watchedMarks
+        accessNow = other.accessNow
+        keepsAccess = other.keepsAccess
+        forgetTouched()
+        forgetNewKeys()
+    }
+
+    private var frozenCount: Int { epochs.liveCount }
 
     deinit {
         var values = ReleaseStack()
