@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "CJemalloc", path: "Sources/C/CJemalloc", pkgConfig: "jemalloc"),
         .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4"),
         .systemLibrary(name: "CLZF", path: "Sources/C/CLZF", pkgConfig: "liblzf"),
+        .systemLibrary(name: "CPCRE2", path: "Sources/C/CPCRE2", pkgConfig: "libpcre2-8"),
         .target(
             name: "HoldfastBytes", dependencies: ["CLinux"], path: "Sources/Bytes",
             swiftSettings: serverSide),
@@ -90,6 +91,9 @@ let package = Package(
             name: "holdfast-server",
             dependencies: ["Server", "HoldfastPlatform", "CJemalloc"],
             path: "Sources/holdfast-server", swiftSettings: serverSide),
+        .target(
+            name: "ToolKit", dependencies: ["HoldfastBytes", "HoldfastPlatform", "CPCRE2"],
+            path: "Tools/toolkit", swiftSettings: serverSide),
         .executableTarget(
             name: "aof-check",
             dependencies: ["HoldfastBytes", "HoldfastPlatform", "Log"],
@@ -165,6 +169,10 @@ let package = Package(
         .testTarget(
             name: "FuzzTests", dependencies: ["FuzzTargets"],
             path: "Tests/FuzzTests", swiftSettings: strict),
+        .testTarget(
+            name: "ToolTests",
+            dependencies: ["ToolKit", "HoldfastBytes", "HoldfastPlatform", "TestSupport"],
+            path: "Tests/ToolTests", swiftSettings: strict),
         .testTarget(
             name: "PeerTests",
             dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport"],
