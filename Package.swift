@@ -94,10 +94,15 @@ let package = Package(
         .target(
             name: "ToolKit", dependencies: ["HoldfastBytes", "HoldfastPlatform", "CPCRE2"],
             path: "Tools/toolkit", swiftSettings: serverSide),
+        .target(
+            name: "AOFCheck",
+            dependencies: [
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Log", "Snapshot", "ToolKit",
+            ],
+            path: "Tools/aof-check", exclude: ["program"], swiftSettings: serverSide),
         .executableTarget(
-            name: "aof-check",
-            dependencies: ["HoldfastBytes", "HoldfastPlatform", "Log"],
-            path: "Tools/aof-check", swiftSettings: serverSide),
+            name: "aof-check", dependencies: ["AOFCheck"],
+            path: "Tools/aof-check/program", swiftSettings: serverSide),
         .executableTarget(
             name: "bench",
             dependencies: ["HoldfastBytes", "HoldfastPlatform"],
@@ -162,7 +167,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Server", "Engine", "Store", "Log", "Snapshot", "HoldfastBytes", "HoldfastRESP",
+                "AOFCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot", "HoldfastBytes", "HoldfastRESP",
                 "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
@@ -171,8 +176,11 @@ let package = Package(
             path: "Tests/FuzzTests", swiftSettings: strict),
         .testTarget(
             name: "ToolTests",
-            dependencies: ["ToolKit", "HoldfastBytes", "HoldfastPlatform", "TestSupport"],
-            path: "Tests/ToolTests", swiftSettings: strict),
+            dependencies: [
+                "ToolKit", "AOFCheck", "aof-check", "Log", "HoldfastBytes", "HoldfastPlatform",
+                "TestSupport",
+            ],
+            path: "Tests/ToolTests", exclude: ["Goldens"], swiftSettings: strict),
         .testTarget(
             name: "PeerTests",
             dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport"],
@@ -189,7 +197,7 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: strict))
     for name in [
         "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
-        "rdb", "restore", "stream", "canary",
+        "rdb", "restore", "stream", "aof-check", "canary",
     ] {
         package.targets.append(
             .executableTarget(

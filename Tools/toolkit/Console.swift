@@ -10,6 +10,7 @@ public final class Console {
     private let showsProgress: Bool
     private let isColored: Bool
     private let signals: Signals?
+    private let isProgram: Bool
     private var wasInterrupted = false
 
     /// - Parameter takesSignals: SIGINT, SIGTERM and SIGHUP then no longer end the process, but make
@@ -22,6 +23,7 @@ public final class Console {
         self.output = output
         isQuiet = arguments.has("quiet")
         wantsJSON = arguments.has("json")
+        isProgram = takesSignals
         showsProgress = takesSignals && arguments.value("progress") != "never"
         // SAFETY: only whether the variable is there is looked at.
         let mayColor = unsafe getenv("NO_COLOR") == nil && isatty(1) == 1 && takesSignals
@@ -43,6 +45,13 @@ public final class Console {
     /// Whether to go on with a long work: nobody asked to stop, and the output is still taken.
     public var mayGoOn: Bool { !isInterrupted && !output.hasFailed }
 
+    /// Waits so long, or until a signal comes.
+    public func rest(milliseconds: Int32) {
+        var waiting = pollfd(fd: signals?.descriptor ?? -1, events: Int16(POLLIN), revents: 0)
+        // SAFETY: one entry, ours for the call.
+        unsafe _ = poll(&waiting, 1, milliseconds)
+    }
+
     public func progress(_ label: String, totalBytes: Int64) -> Progress {
         Progress(label, totalBytes: totalBytes, isShown: showsProgress)
     }
@@ -56,6 +65,8 @@ public final class Console {
 
     /// A message about the run itself, on standard error, after what was printed so far.
     public func complain(_ message: String) {
+        // Inside another program its output is all there is.
+        guard isProgram else { return output.writeLine("\(program): \(message)") }
         output.flush()
         StandardError.write("\(program): \(message)\n")
     }
