@@ -167,8 +167,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "AOFCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot", "HoldfastBytes", "HoldfastRESP",
-                "HoldfastPlatform", "TestSupport",
+                "AOFCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
         .testTarget(

@@ -135,6 +135,7 @@ struct AOFRepairTests {
             ToolRun("cat", "--escape", "hex", "--tail", "1", Self.path, on: disk).output.contains(
                 "7a"))
         #expect(ToolRun("cat", "--regex", "(", Self.path, on: disk).status == 2)
+        #expect(ToolRun("cat", "--lsn", "-5..3", Self.path, on: disk).status == 2)
         let points = ToolRun("points", Self.path, on: disk).output
         #expect(points.contains("FLUSHALL") && points.contains("cut --to-lsn"))
         let stats = ToolRun("stats", "--json", Self.path, on: disk)

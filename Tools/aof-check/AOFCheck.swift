@@ -47,6 +47,11 @@ public enum AOFCheck {
         } catch let error as SystemError {
             console.complain("\(error)")
             return .inputOutput
+        } catch let error as ManifestError {
+            console.complain("the manifest, line \(error.lineNumber): \(error.reason)")
+            return LogFormat.isUnknownVersion(error.reason) ? .foreign : .damaged
+        } catch is Interrupted {
+            return .interrupted
         } catch {
             console.complain("\(error)")
             return .damaged

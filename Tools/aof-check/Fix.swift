@@ -42,7 +42,9 @@ struct Fix {
                     console.say("  nothing was changed (--dry-run)")
                     return finding.verdict.exitCode
                 }
-                guard isAgreed() else { return finding.verdict.exitCode }
+                guard isAgreed() else {
+                    return console.isInterrupted ? .interrupted : finding.verdict.exitCode
+                }
                 for step in steps { try perform(step) }
                 hasChanged = true
             }

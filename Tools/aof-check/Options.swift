@@ -135,7 +135,8 @@ struct LogRange {
         if let text = arguments.value("since") { since = try Self.moment(text, "since", now) }
         if let text = arguments.value("until") { until = try Self.moment(text, "until", now) }
         if let text = arguments.value("lsn") {
-            guard let range = Quantities.range(text, { Int64($0) }) else {
+            guard let range = Quantities.range(text, { UInt64($0).flatMap { Int64(exactly: $0) } })
+            else {
                 throw UsageError("--lsn wants a range of LSNs as 0..4096, not \(text)")
             }
             lsns = range

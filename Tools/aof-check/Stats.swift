@@ -125,7 +125,7 @@ final class Stats {
         console.say(
             "about \(Quantities.count(distinct.keys)) distinct keys; the last record of each takes "
                 + "\(Quantities.bytes(distinct.lastBytes)), so a rewrite would free up to "
-                + "\(Quantities.bytes(max(0, total.bytes - distinct.lastBytes)))")
+                + "\(Quantities.bytes(total.bytes - min(total.bytes, distinct.lastBytes)))")
         var table = TextTable([
             ("COMMAND", .left), ("COUNT", .right), ("BYTES", .right), ("SHARE", .right),
         ])
@@ -198,11 +198,16 @@ private struct DistinctKeys {
         guard hash & mask == 0 else { return }
         sample[hash] = bytes
         guard sample.count > Self.sampleMax else { return }
+        guard mask < 1 << 30 else { return sample.removeAll() }
         mask = mask << 1 | 1
         let mask = self.mask
         sample = sample.filter { $0.key & mask == 0 }
     }
 
     var keys: Int { sample.count * Int(mask + 1) }
-    var lastBytes: Int64 { sample.values.reduce(0, +) * Int64(mask + 1) }
+    var lastBytes: Int64 {
+        let sum = sample.values.reduce(0, +)
+        let (bytes, overflowed) = sum.multipliedReportingOverflow(by: Int64(mask + 1))
+        return overflowed ? .max : bytes
+    }
 }
