@@ -136,4 +136,22 @@ struct AOFStartTests {
             #expect(try connection.command("DBSIZE") == .integer(23))
         }
     }
+
+    @Test("a cut reaches before the base, while the segments of that time are kept")
+    func cutBeforeTheBase() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(try Self.written(), to: folder)
+        let source = folder.file("appendonlydir")
+        let cat = ToolRun("cat", "--match", "user:7", source, on: LinuxFileSystem())
+        let words = try #require(cat.output.split(separator: "\n").first).split(separator: " ")
+        let run = ToolRun(
+            "cut", "--to-lsn", String(words[1]), "-o", folder.file("cut"), source,
+            on: LinuxFileSystem())
+        #expect(run.status == 0, "\(run.output)")
+        let ours = try TemporaryFolder()
+        try FileManager.default.copyItem(
+            atPath: folder.file("cut") + "/appendonlydir", toPath: ours.file("appendonlydir"))
+        let server = try ServerProcess(["--appendonly", "yes", "--save", ""], folder: ours)
+        #expect(try server.connect().command("DBSIZE") == .integer(7))
+    }
 }

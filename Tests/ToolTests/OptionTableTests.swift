@@ -1,3 +1,4 @@
+import Foundation
 import HoldfastBytes
 import Testing
 import ToolKit
@@ -60,6 +61,15 @@ struct OptionTableTests {
         #expect(refusal().contains("nothing to work on"))
         #expect(refusal("cut", "a", "b").contains("2 operands"))
         #expect(refusal("-x", "f").contains("unknown option -x"))
+    }
+
+    @Test("the tools report the server's version")
+    func version() throws {
+        let source = try String(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+                .deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "Sources/Server/Version.swift"), encoding: .utf8)
+        #expect(source.contains("product = \"\(ToolVersion.product)\""))
     }
 
     @Test("help, manual page and completions name every command and option")
