@@ -293,7 +293,7 @@ private struct Recovery {
         _ progress: LogReader.Progress
     ) throws(LogReadError) -> RecoveredLog {
         manifest = listing
-        if let history = manifest.history { log.history = history }
+        if let histories = manifest.histories { log.histories = histories }
         try load(apply, snapshot, progress)
         return log
     }

@@ -133,22 +133,25 @@ struct Cut {
     private func write(_ plan: [Copied], _ point: CutPoint) throws {
         if try disk.kind(of: directory) == nil { try disk.createFolder(directory) }
         try disk.createFolder(folder.path)
-        var manifest = try Manifest(history: history(), durable: point.end)
+        let source = try history()
+        var manifest = Manifest(history: source, durable: point.end)
         for item in plan {
             var line = item.line
             line.bytes = nil
-            let source = sourcePath(item.source)
-            if case .file = target { line = try aloneLine(line, source) }
-            let file = try disk.open(source, .read)
+            let path = sourcePath(item.source)
+            if case .file = target { line = try aloneLine(line, path) }
+            let file = try disk.open(path, .read)
             let size = try file.size()
             file.close()
             let end = min(item.end ?? size, size)
             let tail = try part(item, point)
             try FileCopy.copy(
-                source, 0..<end, to: folder.path(of: line.name), adding: tail.slice, on: disk,
+                path, 0..<end, to: folder.path(of: line.name), adding: tail.slice, on: disk,
                 console: console)
+            if line.firstLSN != nil { line.history = line.history ?? source }
             manifest.lines.append(line)
         }
+        manifest.settleHistories()
         try disk.syncFolder(folder.path)
         try manifest.swap(into: folder, on: disk)
         try disk.syncFolder(directory)

@@ -22,6 +22,7 @@ struct ManifestRebuild {
         var name: String
         var sequence: UInt64
         var lsn: LSN
+        var history: HistoryID?
     }
 
     func plan() throws -> FixPlan {
@@ -36,22 +37,15 @@ struct ManifestRebuild {
             }
         }
         if segments.isEmpty { return try planStock(names, plain) }
-        let histories = Dictionary(grouping: segments, by: \.opening.history)
-        guard let history = histories.max(by: { $0.value.count < $1.value.count })?.key else {
-            return .nothing
-        }
-        return try planOurs(
-            names, segments.filter { $0.opening.history == history }, history)
+        return try planOurs(names, segments)
     }
 
     // MARK: - Ours
 
-    private func planOurs(_ names: [String], _ segments: [Segment], _ history: HistoryID) throws
-        -> FixPlan
-    {
-        let bases = try names.compactMap { try base($0, history) }
+    private func planOurs(_ names: [String], _ segments: [Segment]) throws -> FixPlan {
+        let bases = try names.compactMap { try base($0) }
         var start = LSN.zero
-        var manifest = Manifest(history: history)
+        var manifest = Manifest()
         // The newest base from which the segments go on.
         let fitting = bases.filter { base in
             segments.contains { $0.opening.firstLSN == base.lsn }
@@ -61,7 +55,8 @@ struct ManifestRebuild {
             start = base.lsn
             manifest.lines.append(
                 .init(
-                    name: base.name, sequence: base.sequence, type: .base, firstLSN: base.lsn))
+                    name: base.name, sequence: base.sequence, type: .base, firstLSN: base.lsn,
+                    history: base.history))
         }
         var end = start
         for segment in segments.sorted(by: { $0.opening.segment < $1.opening.segment }) {
@@ -78,7 +73,7 @@ struct ManifestRebuild {
             manifest.lines.append(
                 .init(
                     name: segment.name, sequence: segment.opening.segment, type: .incremental,
-                    firstLSN: first))
+                    firstLSN: first, history: segment.opening.history))
             manifest.durable = first
             end = max(end, segment.end)
         }
@@ -87,6 +82,7 @@ struct ManifestRebuild {
                 "no base is left from which the segments go on: the earliest begins at LSN "
                     + "\(segments.map(\.opening.firstLSN).min() ?? .zero); restore a backup")
         }
+        manifest.settleHistories()
         return .steps(leftOver(names, manifest) + [.manifest(manifest)])
     }
 
@@ -102,13 +98,15 @@ struct ManifestRebuild {
             end: inspection.tallies.last?.endLSN ?? opening.firstLSN)
     }
 
-    private func base(_ name: String, _ history: HistoryID) throws -> Base? {
+    private func base(_ name: String) throws -> Base? {
         guard folder.isBase(name) else { return nil }
         let file = try disk.open(folder.path(of: name), .read)
         defer { file.close() }
         let aux = self.aux(file)
-        guard let lsn = aux?.lsn, aux?.history == history.description else { return nil }
-        return Base(name: name, sequence: folder.baseNumber(of: name) ?? 1, lsn: LSN(lsn))
+        guard let lsn = aux?.lsn else { return nil }
+        let history = aux?.history?.withSlice { HistoryID($0) }
+        return Base(
+            name: name, sequence: folder.baseNumber(of: name) ?? 1, lsn: LSN(lsn), history: history)
     }
 
     /// The auxiliary fields of an RDB, which stand before its first key; nil if it can't be read.
@@ -169,5 +167,15 @@ struct ManifestRebuild {
                 && (folder.segment(of: name) != nil || folder.isHealingSegment(name)
                     || folder.isBase(name))
         }.map { .quarantine(name: $0, why: "the log doesn't go over it") }
+    }
+}
+
+extension Manifest {
+    /// Lets the newest file's history be in force, and the lines name only those that differ.
+    mutating func settleHistories() {
+        history = loaded.last { $0.history != nil }?.history ?? history
+        for index in lines.indices where lines[index].history == history {
+            lines[index].history = nil
+        }
     }
 }
