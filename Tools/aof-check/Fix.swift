@@ -36,7 +36,9 @@ struct Fix {
                 return finding.verdict.exitCode
             case .steps(let steps):
                 console.say("\(console.word(finding.verdict)) \(target.path): \(finding.reason)")
-                console.say("  the log would end at LSN \(end(inspection, steps))")
+                if let end = end(inspection, steps) {
+                    console.say("  the log would end at LSN \(end)")
+                }
                 for step in steps { console.say("  - \(step.text)") }
                 if isDryRun {
                     console.say("  nothing was changed (--dry-run)")
@@ -53,8 +55,13 @@ struct Fix {
         return .damaged
     }
 
-    private func end(_ inspection: Inspection, _ steps: [FixStep]) -> LSN {
-        if case .recovered(let log) = inspection.outcome { return log.end }
+    /// Nil where only the next look will tell: nothing was read, as the manifest couldn't be.
+    private func end(_ inspection: Inspection, _ steps: [FixStep]) -> LSN? {
+        switch inspection.outcome {
+        case .recovered(let log): return log.end
+        case .refused(.manifest), .refused(.unlisted): return nil
+        case .refused, .interrupted, .stopped: break
+        }
         for case .manifest(let manifest) in steps where manifest.history != nil {
             return max(manifest.durable, inspection.end)
         }
