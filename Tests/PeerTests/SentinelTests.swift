@@ -49,7 +49,9 @@ struct SentinelTests {
         return index.flatMap { $0 + 1 < items.count ? items[$0 + 1].text : nil }
     }
 
-    @Test("sentinels find each other and the replica through our primary, and replace it when it is killed")
+    @Test(
+        "sentinels find each other and the replica through our primary, and replace it when it is killed"
+    )
     func failover() throws {
         let server = try ServerProcess([
             "--appendonly", "yes", "--save", "", "--repl-diskless-sync-delay", "0",
