@@ -84,4 +84,56 @@ struct SentinelTests {
                 == .bulk("\(stock.port)")
         }
     }
+
+    @Test("with two of ours and a stock one, ours is promoted, the others follow, the killed one comes back as replica")
+    func rejoining() throws {
+        let arguments = ["--save", "", "--repl-diskless-sync-delay", "0"]
+        func ours(_ more: [String]) throws -> ServerProcess {
+            let folder = try TemporaryFolder()
+            let file = folder.file("server.conf")
+            // CONFIG REWRITE keeps the role over a restart, unless the command line says otherwise.
+            try (more.joined(separator: " ") + "\n").write(
+                toFile: file, atomically: true, encoding: .utf8)
+            return try ServerProcess(arguments, folder: folder, file: file)
+        }
+        let first = try ours(["appendonly", "yes"])
+        let second = try ours(["replicaof", "127.0.0.1", "\(first.port)"])
+        let stock = try StockServer(
+            ["--replicaof", "127.0.0.1 \(first.port)"], listensOnTCP: true)
+        let third = try stock.connect()
+        var one = try first.connect()
+        let two = try second.connect()
+        try two.command("CONFIG", "SET", "replica-priority", "10")
+        try two.waitToCatchUp(with: one)
+        try third.waitToCatchUp(with: one)
+        let sentinels = try (0..<3).map { _ in try Sentinel(monitoring: first.port) }
+        let watchers = try sentinels.map { try $0.connect() }
+        for watcher in watchers {
+            try watcher.waitFor("all to be known", seconds: 30) {
+                try field(watcher, "num-slaves") == "2"
+                    && field(watcher, "num-other-sentinels") == "2"
+            }
+        }
+        for index in 0..<200 { try one.command("RPUSH", "confirmed", "\(index)") }
+        try #expect(one.command("WAIT", "2", "10000").integer == 2)
+        first.kill()
+        try two.waitFor("the promotion", seconds: 60) { try two.info("role") == "master" }
+        try #expect(two.command("LLEN", "confirmed") == .integer(200))
+        try third.waitFor("the stock replica to follow", seconds: 60) {
+            try third.info("master_port") == "\(second.port)"
+        }
+        try two.command("SET", "after", "the failover")
+        try first.start()
+        one = try first.connect()
+        try one.waitFor("the old primary to become a replica", seconds: 60) {
+            try one.info("master_port") == "\(second.port)"
+        }
+        try one.waitToCatchUp(with: two)
+        try third.waitToCatchUp(with: two)
+        let digest = try two.command("DEBUG", "DIGEST")
+        try #expect(one.command("DEBUG", "DIGEST") == digest)
+        try #expect(third.command("DEBUG", "DIGEST") == digest)
+        // Nobody needed all data again: the old primary had nothing that its successor hadn't.
+        try #expect(two.info("sync_full") == "0")
+    }
 }

@@ -106,7 +106,7 @@ struct FullResyncCrashTests {
             try connection.command("REPLICAOF", "127.0.0.1", "\(stage.stock.port)")
             try connection.waitFor("the fault or the link") {
                 try injector.faultCount > 0
-                    || connection.replication("master_link_status") == "up"
+                    || connection.info("master_link_status") == "up"
             }
             let count = injector.faultCount
             injector.end()

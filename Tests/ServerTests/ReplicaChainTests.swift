@@ -1,0 +1,113 @@
+import Foundation
+import HoldfastPlatform
+import TestSupport
+import Testing
+
+/// A primary, a replica and a replica of that, all ours: whoever is killed, nobody needs all data again.
+@Suite("a chain of three", .serialized)
+struct ReplicaChainTests {
+    private func digest(_ connection: RESPConnection) throws -> Reply {
+        try connection.command("DEBUG", "DIGEST")
+    }
+
+    @Test("killed at random under load, each goes on where its log ends")
+    func kills() throws {
+        let seed =
+            ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
+            ?? UInt64.random(in: 1..<1 << 40)
+        print("a chain that is killed: SEED=\(seed)")
+        var random = PRNG(seed: seed)
+        let first = try ServerProcess([
+            "--repl-diskless-sync-delay", "0", "--wal-segment-size", "64kb",
+        ])
+        let one = try first.connect()
+        try one.command("DEBUG", "POPULATE", "500", "old", "50")
+        let second = try ServerProcess([
+            "--replicaof", "127.0.0.1 \(first.port)", "--repl-diskless-sync-delay", "0",
+        ])
+        try second.connect().waitForLink()
+        let third = try ServerProcess([
+            "--replicaof", "127.0.0.1 \(second.port)", "--wal-segment-size", "16kb",
+        ])
+        try third.connect().waitForLink()
+        let servers = [first, second, third]
+        var written = 0
+        for round in 0..<8 {
+            let victims = servers.filter { _ in random.oneIn(2) }
+            let connection = try first.connect()
+            for _ in 0..<random.within(1...20) {
+                _ = try connection.pipeline(
+                    (0..<50).map { ["RPUSH", "l\($0 % 7)", "\(round) \($0)"] })
+                written += 50
+            }
+            for server in victims { server.kill() }
+            for server in victims { try server.start() }
+        }
+        let connections = try servers.map { try $0.connect() }
+        try connections[1].waitToCatchUp(with: connections[0])
+        try connections[2].waitToCatchUp(with: connections[1])
+        let expected = try digest(connections[0])
+        for connection in connections { try #expect(digest(connection) == expected, "seed \(seed)") }
+        var total: Int64 = 0
+        for index in 0..<7 {
+            total += try connections[2].command("LLEN", "l\(index)").integer ?? 0
+        }
+        #expect(total == written)
+        for server in servers.dropFirst() {
+            let count = server.log.components(separatedBy: "Full resync from master").count - 1
+            #expect(count == 1, "seed \(seed)\n\(server.log)")
+        }
+    }
+
+    @Test("a full resync in the middle of the chain reaches its end")
+    func newData() throws {
+        let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])
+        let second = try ServerProcess([
+            "--replicaof", "127.0.0.1 \(first.port)", "--repl-diskless-sync-delay", "0",
+        ])
+        let third = try ServerProcess(["--replicaof", "127.0.0.1 \(second.port)"])
+        let other = try ServerProcess(["--repl-diskless-sync-delay", "0"])
+        let (two, three, four) = (
+            try second.connect(), try third.connect(), try other.connect()
+        )
+        try first.connect().command("SET", "from", "first")
+        try two.waitToCatchUp(with: try first.connect())
+        try three.waitToCatchUp(with: two)
+        try #expect(three.command("GET", "from") == .bulk("first"))
+        try four.command("SET", "from", "other")
+        try two.command("REPLICAOF", "127.0.0.1", "\(other.port)")
+        try two.waitToCatchUp(with: four)
+        try three.waitFor("the new data") { try three.command("GET", "from") == .bulk("other") }
+        try four.command("SET", "more", "1")
+        try three.waitFor("the stream") { try three.command("GET", "more") == .bulk("1") }
+        try #expect(digest(three) == digest(four))
+    }
+
+    @Test("changed settings of the log, rewrites and saves on a replica leave it a replica")
+    func upkeep() throws {
+        let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])
+        let one = try first.connect()
+        for index in 0..<100 { try one.command("SET", "k\(index)", "v") }
+        let second = try ServerProcess(["--replicaof", "127.0.0.1 \(first.port)"])
+        let two = try second.connect()
+        try two.waitToCatchUp(with: one)
+        try #expect(two.command("BGREWRITEAOF") != .null)
+        try two.waitUntilSaved()
+        try one.command("SET", "a", "1")
+        try #expect(two.command("CONFIG", "SET", "appendonly", "no") == .ok)
+        try one.command("SET", "b", "1")
+        try two.waitToCatchUp(with: one)
+        try #expect(two.command("CONFIG", "SET", "appendonly", "yes") == .ok)
+        try one.command("SET", "c", "1")
+        try two.waitToCatchUp(with: one)
+        try #expect(two.command("BGSAVE") != .null)
+        try two.waitUntilSaved()
+        second.kill()
+        try one.command("SET", "d", "1")
+        try second.start()
+        let again = try second.connect()
+        try again.waitToCatchUp(with: one)
+        try #expect(digest(again) == digest(one))
+        try #expect(one.info("sync_full") == "1", "\(second.log)")
+    }
+}
