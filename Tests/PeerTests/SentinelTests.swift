@@ -85,7 +85,9 @@ struct SentinelTests {
         }
     }
 
-    @Test("with two of ours and a stock one, ours is promoted, the others follow, the killed one comes back as replica")
+    @Test(
+        "with two of ours and a stock one, ours is promoted, the others follow, the killed one comes back as replica"
+    )
     func rejoining() throws {
         let arguments = ["--save", "", "--repl-diskless-sync-delay", "0"]
         func ours(_ more: [String]) throws -> ServerProcess {
