@@ -20,7 +20,6 @@ public enum CommandsToCome {
     ]
 
     private static let server: [CommandSpec] = [
-        CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome),
         CommandSpec(
             "module", -2, [], .server, .toCome,
             subcommands: [
@@ -37,7 +36,7 @@ public enum CommandsToCome {
                 CommandSpec(
                     "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
                     .toCome),
-            ]),
+            ])
     ]
 
     private static let scripting: [CommandSpec] = [

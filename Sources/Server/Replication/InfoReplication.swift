@@ -13,7 +13,7 @@ extension ServerState {
         }
         addReplicas(to: &info)
         let histories = replication.histories
-        info.field("master_failover_state", "no-failover")
+        info.field("master_failover_state", failover?.name ?? "no-failover")
         info.field("master_replid", histories.current.description)
         info.field(
             "master_replid2",

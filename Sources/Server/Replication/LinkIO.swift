@@ -226,7 +226,11 @@ extension CommandLoop {
             case .receive(let form):
                 beginFullLoad(connection, form)
             case .retry(let reason):
-                loseLink(reason)
+                if state.failover != nil {
+                    state.abortFailover("Failover target rejected psync request: \(reason)")
+                } else {
+                    loseLink(reason)
+                }
             }
         }
     }
