@@ -27,7 +27,7 @@ struct ReplicaChainTests {
         ])
         try second.connect().waitForLink()
         let third = try ServerProcess([
-            "--replicaof", "127.0.0.1 \(second.port)", "--wal-segment-size", "16kb",
+            "--replicaof", "127.0.0.1 \(second.port)", "--wal-segment-size", "64kb",
         ])
         try third.connect().waitForLink()
         let servers = [first, second, third]
