@@ -184,6 +184,20 @@ struct StockReplicaTests {
     }
 
     @Test(
+        "what is kept for replicas that have left stays within its size", arguments: ["yes", "no"])
+    func leftReplica(appendonly: String) throws {
+        let server = try primary(["--appendonly", appendonly])
+        let ours = try server.connect()
+        let stock = try replica(of: server.port)
+        try stock.connect().waitForLink()
+        stock.kill()
+        try ours.waitFor("the replica's end") { try ours.info("connected_slaves") == "0" }
+        try write(ours, 0..<8_000, size: 2_000)
+        try #expect(ours.info("repl_backlog_active") == "1")
+        #expect(Int(try ours.info("mem_replication_backlog") ?? "") ?? .max < 2 << 20)
+    }
+
+    @Test(
         "after kill -9 of the primary its replica goes on where it was",
         arguments: ["always", "everysec"])
     func killedPrimary(policy: String) throws {

@@ -41,7 +41,8 @@ private func get(_ configuration: Configuration, _ patterns: String...) -> [Stri
         "log-format", "max-unsynced-bytes", "max-unsynced-ms", "rdb-compression",
         "rdb-version", "read-visibility", "save-verify", "wal-archive-command", "wal-preallocate",
         "wal-reserve",
-        "wal-retain-size", "wal-retain-time", "wal-segment-size",
+        "wal-retain-replica-size", "wal-retain-size", "wal-retain-time", "wal-segment-size",
+        "replica-allow-empty-full-sync",
     ]
     /// Ours on purpose, or set by the way the stock server is started.
     static let otherDefaults: Set<String> = [

@@ -32,7 +32,8 @@ struct FailoverTests {
         try #expect(
             connection.command("FAILOVER", "TO", "127.0.0.1", "\(replica.port)", "FORCE")
                 == .error(
-                    "ERR FAILOVER with force option requires both a timeout and target HOST and IP."))
+                    "ERR FAILOVER with force option requires both a timeout and target HOST and IP."
+                ))
         try #expect(
             replica.connect().command("FAILOVER")
                 == .error("ERR FAILOVER is not valid when server is a replica."))

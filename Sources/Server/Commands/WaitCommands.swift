@@ -124,7 +124,7 @@ extension ServerState {
 
     fileprivate mutating func replyDurability(_ session: Session) {
         reply.array(2)
-        reply.integer(durability.writer != nil && isDurable(session) ? 1 : 0)
+        reply.integer(isDurable(session) ? 1 : 0)
         reply.integer(replicas.count(durable: session.lastWrite))
     }
 

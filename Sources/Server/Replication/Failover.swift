@@ -57,7 +57,8 @@ enum FailoverCommand {
                 if time <= 0 { throw .text("ERR FAILOVER timeout must be greater than 0") }
                 let (wait, isTooLong) = UInt64(time).multipliedReportingOverflow(by: 1_000_000)
                 let now = state.clock.monotonicNanoseconds
-                failover.deadline = isTooLong ? .max : now.addingReportingOverflow(wait).partialValue
+                failover.deadline =
+                    isTooLong ? .max : now.addingReportingOverflow(wait).partialValue
                 index += 2
             } else if word.equalsIgnoringCase("to"), index + 2 < arguments.count,
                 failover.target == nil

@@ -45,7 +45,11 @@ extension ServerState {
     /// Hands what is logged so far to the log.
     mutating func submitLog(inlineAllowed: Bool) {
         guard !dispatcher.context.log.isEmpty else { return }
-        if replicas.backlog != nil { replicas.backlog?.append(dispatcher.context.log.slice) }
+        if replicas.backlog != nil {
+            replicas.backlog?.append(dispatcher.context.log.slice)
+            // With replicas it is trimmed when they have had their turn.
+            if replicas.isEmpty { replicas.backlog?.trim() }
+        }
         if durability.writer != nil {
             durability.submit(&dispatcher.context.log, inlineAllowed: inlineAllowed)
         } else {
