@@ -176,6 +176,8 @@ struct StockPrimaryTests {
         try replica.waitToCatchUp(with: primary)
         try replica.waitFor("the deadline") { try replica.command("GET", "k") == .null }
         try replica.waitFor("the deadline") { try replica.command("EXISTS", "l") == .integer(0) }
+        // redis-server calls a key expired a millisecond later.
+        usleep(5_000)
         #expect(try replica.command("DBSIZE") == .integer(2))
         #expect(try replica.command("TTL", "k") == .integer(-2))
         #expect(try replica.command("KEYS", "*") == .array([]))
