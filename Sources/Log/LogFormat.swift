@@ -45,6 +45,9 @@ internal import HoldfastBytes
 //                  after this line's end
 //     lsn        = the segment's first LSN. A line without it names a plain AOF file.
 //     bytes      = (optional) where the file ends for us; what follows in it never was acknowledged
+//     history    = (optional) the history that the file is of, where that isn't the one in the first line
+//
+// A history begins where a segment does. A start as primary and a promotion begin one; LSNs go on.
 //
 // A segment whose write or sync failed is poisoned. The segment that takes its place begins at the last
 // durable LSN and gets all that was kept in memory since, is synced, and only then named by a manifest

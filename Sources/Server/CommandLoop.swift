@@ -106,6 +106,7 @@ struct CommandLoop: ~Copyable {
         let cronDone = Ticks.now()
         submit()
         if _slowPath(state.delayedShutdown != nil) { state.tendShutdown() }
+        if _slowPath(state.failover != nil) { state.tendFailover() }
         if state.condition.isReplica { finishLinkTurn() }
         state.beginDueSnapshot()
         sendReplies()

@@ -48,6 +48,8 @@ extension ServerState {
         guard let writer = durability.writer else { return nil }
         if dispatcher.context.log.isUnitOpen { return "not inside a transaction" }
         if saving.isRewriting { cancelSnapshots() }
+        // Who is served from the files can't be any more.
+        doomed += replicas.sessions.filter { $0.replica?.phase == .catchingUp }
         submitLog(inlineAllowed: false)
         do throws(SystemError) {
             try writer.close()

@@ -61,6 +61,8 @@ struct ServerState: ~Copyable {
     var following = Following()
     /// Ticks from which a command is slow, or never.
     var slowTicks = UInt64.max
+    /// A change of places with a replica that is under way.
+    var failover: Failover?
     /// A shutdown that waits for replicas that lag, and until when.
     var delayedShutdown: DelayedShutdown?
     /// Set by SHUTDOWN or a signal; the loop ends after this turn.

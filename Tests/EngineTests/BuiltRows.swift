@@ -399,6 +399,18 @@ enum BuiltRows {
         CommandSpec(
             "lastsave", 1, [.loading, .stale, .fast], .server, tips: [.nondeterministicOutput],
             acl: [.admin, .dangerous], .session(0)),
+        CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .session(0)),
+        CommandSpec(
+            "psync", -3, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .session(0)),
+        CommandSpec(
+            "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server,
+            .session(0)),
+        CommandSpec(
+            "replicaof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .session(0)),
+        CommandSpec(
+            "slaveof", 3, [.admin, .noScript, .stale, .noAsyncLoading], .server, .session(0)),
+        CommandSpec(
+            "sync", 1, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, .session(0)),
         CommandSpec("lolwut", -1, [.readonly, .fast], .server, .session(0)),
         CommandSpec(
             "role", 1, [.noScript, .loading, .stale, .fast, .sentinel], .server,

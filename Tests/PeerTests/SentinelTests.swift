@@ -49,7 +49,9 @@ struct SentinelTests {
         return index.flatMap { $0 + 1 < items.count ? items[$0 + 1].text : nil }
     }
 
-    @Test("sentinels find each other and the replica through our primary, and replace it when it is killed")
+    @Test(
+        "sentinels find each other and the replica through our primary, and replace it when it is killed"
+    )
     func failover() throws {
         let server = try ServerProcess([
             "--appendonly", "yes", "--save", "", "--repl-diskless-sync-delay", "0",
@@ -73,17 +75,20 @@ struct SentinelTests {
         let runID = try ours.info("run_id")
         try #expect(field(watchers[0], "runid") == runID)
         server.kill()
+        // Sentinel ends all clients' connections where it changes a role.
         try watchers[0].waitFor("the replica's promotion", seconds: 40) {
-            try replica.info("role") == "master"
+            try stock.connect().info("role") == "master"
         }
-        try #expect(replica.command("GET", "confirmed") == .bulk("by wait"))
+        try #expect(stock.connect().command("GET", "confirmed") == .bulk("by wait"))
         try watchers[0].waitFor("the new address", seconds: 40) {
             try watchers[0].command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "ours").items?.last
                 == .bulk("\(stock.port)")
         }
     }
 
-    @Test("with two of ours and a stock one, ours is promoted, the others follow, the killed one comes back as replica")
+    @Test(
+        "with two of ours and a stock one, ours is promoted, the others follow, the killed one comes back as replica"
+    )
     func rejoining() throws {
         let arguments = ["--save", "", "--repl-diskless-sync-delay", "0"]
         func ours(_ more: [String]) throws -> ServerProcess {
@@ -98,13 +103,14 @@ struct SentinelTests {
         let second = try ours(["replicaof", "127.0.0.1", "\(first.port)"])
         let stock = try StockServer(
             ["--replicaof", "127.0.0.1 \(first.port)"], listensOnTCP: true)
-        let third = try stock.connect()
+        var third = try stock.connect()
         var one = try first.connect()
-        let two = try second.connect()
+        var two = try second.connect()
         try two.command("CONFIG", "SET", "replica-priority", "10")
         try two.waitToCatchUp(with: one)
         try third.waitToCatchUp(with: one)
         let sentinels = try (0..<3).map { _ in try Sentinel(monitoring: first.port) }
+        defer { withExtendedLifetime(sentinels) {} }
         let watchers = try sentinels.map { try $0.connect() }
         for watcher in watchers {
             try watcher.waitFor("all to be known", seconds: 30) {
@@ -115,17 +121,31 @@ struct SentinelTests {
         for index in 0..<200 { try one.command("RPUSH", "confirmed", "\(index)") }
         try #expect(one.command("WAIT", "2", "10000").integer == 2)
         first.kill()
-        try two.waitFor("the promotion", seconds: 60) { try two.info("role") == "master" }
-        try #expect(two.command("LLEN", "confirmed") == .integer(200))
-        try third.waitFor("the stock replica to follow", seconds: 60) {
-            try third.info("master_port") == "\(second.port)"
+        // Sentinel ends all clients' connections where it changes a role.
+        try watchers[0].waitFor("the promotion", seconds: 60) {
+            try second.connect().info("role") == "master"
         }
+        try watchers[0].waitFor("the stock replica to follow", seconds: 60) {
+            try stock.connect().info("master_port") == "\(second.port)"
+        }
+        for watcher in watchers {
+            try watcher.waitFor("the new address", seconds: 60) {
+                try field(watcher, "port") == "\(second.port)"
+            }
+        }
+        (two, third) = (try second.connect(), try stock.connect())
+        try #expect(two.command("LLEN", "confirmed") == .integer(200))
         try two.command("SET", "after", "the failover")
         try first.start()
-        one = try first.connect()
-        try one.waitFor("the old primary to become a replica", seconds: 60) {
-            try one.info("master_port") == "\(second.port)"
+        do {
+            try watchers[0].waitFor("the old primary to become a replica", seconds: 60) {
+                (try? first.connect().info("master_port")) == "\(second.port)"
+            }
+        } catch {
+            Issue.record("\(first.log.suffix(3000)) \(sentinels[0].process.output.suffix(3000))")
+            throw error
         }
+        one = try first.connect()
         try one.waitToCatchUp(with: two)
         try third.waitToCatchUp(with: two)
         let digest = try two.command("DEBUG", "DIGEST")

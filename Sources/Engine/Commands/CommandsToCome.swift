@@ -5,13 +5,8 @@
 /// them.
 public enum CommandsToCome {
     public static let table: [CommandSpec] =
-        server
-        + scripting
+        scripting
         + cluster
-
-    private static let server: [CommandSpec] = [
-        CommandSpec("failover", -1, [.admin, .noScript, .stale], .server, .toCome)
-    ]
 
     private static let scripting: [CommandSpec] = [
         CommandSpec(

@@ -164,6 +164,7 @@ enum ReplicationCommands {
     }
 
     static func register(_ rows: inout SessionRows) {
+        rows.add("failover", -1, [.admin, .noScript, .stale], .server, FailoverCommand.failover)
         rows.add("psync", -3, [.admin, .noScript, .noAsyncLoading, .noMulti], .server, psync)
         rows.add(
             "replconf", -1, [.admin, .noScript, .loading, .stale, .allowBusy], .server, replconf)
@@ -206,6 +207,7 @@ extension ServerState {
         if case .replica(let link) = replication.role, !link.isUp {
             throw .text("NOMASTERLINK Can't SYNC while not connected with my master")
         }
+        if failover != nil { throw .text("NOMASTERLINK Can't SYNC while failing over") }
         if session.pendingBytes > 0 || !session.output.isEmpty {
             throw .text("ERR SYNC and PSYNC are invalid with pending output")
         }
@@ -234,6 +236,10 @@ extension ServerState {
         guard case .replica = replication.role else {
             throw .text("ERR PSYNC FAILOVER can't be sent to a master.")
         }
-        throw .text("ERR PSYNC FAILOVER is not supported")
+        guard arguments[1].text.lowercased() == replication.histories.current.description else {
+            throw .text("ERR PSYNC FAILOVER replid must match my replid.")
+        }
+        promote()
+        diagnostics.notice("MASTER MODE enabled (failover request)")
     }
 }

@@ -29,7 +29,8 @@ extension CommandLoop {
         switch state.following.stage {
         case .none, .streaming: break
         case .waiting(let until): if turnNanoseconds >= until { connectLink() }
-        case .connecting(let attempt): if let outcome = attempt.outcome { connected(attempt, outcome) }
+        case .connecting(let attempt):
+            if let outcome = attempt.outcome { connected(attempt, outcome) }
         case .greeting(let connection): dropIfSilent(connection)
         case .loading(let load): tendFullLoad(load)
         }
@@ -225,7 +226,11 @@ extension CommandLoop {
             case .receive(let form):
                 beginFullLoad(connection, form)
             case .retry(let reason):
-                loseLink(reason)
+                if state.failover != nil {
+                    state.abortFailover("Failover target rejected psync request: \(reason)")
+                } else {
+                    loseLink(reason)
+                }
             }
         }
     }

@@ -27,7 +27,7 @@ extension ServerState {
     mutating func resumeHistory() {
         guard let aux = saving.loadedAux, let text = aux.replicationID,
             let id = text.withSlice({ HistoryID($0) }), let offset = aux.replicationOffset,
-            offset >= 0, durability.writer == nil
+            (0..<1 << 62).contains(offset), durability.writer == nil
         else { return }
         let lsn = LSN(UInt64(offset))
         let database = aux.streamDatabase ?? 0
@@ -45,7 +45,11 @@ extension ServerState {
     /// Hands what is logged so far to the log.
     mutating func submitLog(inlineAllowed: Bool) {
         guard !dispatcher.context.log.isEmpty else { return }
-        if replicas.backlog != nil { replicas.backlog?.append(dispatcher.context.log.slice) }
+        if replicas.backlog != nil {
+            replicas.backlog?.append(dispatcher.context.log.slice)
+            // With replicas it is trimmed when they have had their turn.
+            if replicas.isEmpty { replicas.backlog?.trim() }
+        }
         if durability.writer != nil {
             durability.submit(&dispatcher.context.log, inlineAllowed: inlineAllowed)
         } else {

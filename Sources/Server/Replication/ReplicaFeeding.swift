@@ -238,9 +238,10 @@ extension ServerState {
 
     /// `PING`, every `repl-ping-replica-period` seconds. They have their place in the log like any other record.
     mutating func pingReplicas(_ seconds: Int64) {
-        guard !replicas.isEmpty, replication.isPrimary, !dispatcher.context.log.isUnitOpen else {
-            return
-        }
+        // Not while a failover waits for a replica to have everything.
+        guard !replicas.isEmpty, replication.isPrimary, failover == nil,
+            !dispatcher.context.log.isUnitOpen
+        else { return }
         guard seconds - replicas.pingedAt >= Int64(configuration.number(.replPingReplicaPeriod))
         else { return }
         replicas.pingedAt = seconds
