@@ -465,7 +465,7 @@ final class LogWriterCore {
             isSealed = true
         }
         if let made = job.segment {
-            take(made, manifest: job.manifest)
+            take(made, job.opening, manifest: job.manifest)
         } else if let error = job.error {
             if job.isSwitchUnknown { abandoned.append(job.opening.name) }
             // The manifest may or may not name the new one, so the old one must not grow: heal.
@@ -485,7 +485,7 @@ final class LogWriterCore {
         queuedBytes = 0
         unsyncedBytes = 0
         for index in 0..<queue.count { queuedBytes += queue[index].count }
-        take(made, manifest: job.manifest)
+        take(made, job.opening, manifest: job.manifest)
         markWritten(job.batches.count)
         markDurable(made.end)
         heal()
@@ -523,14 +523,23 @@ final class LogWriterCore {
         return before != figures.growthWasAllowed
     }
 
-    private func take(_ made: SegmentWriter, manifest next: Manifest) {
+    private func take(
+        _ made: SegmentWriter, _ opening: SegmentWriter.Opening, manifest next: Manifest
+    ) {
         sealed.append(
             SealedSegment(
                 name: segment.name, sequence: segment.number, firstLSN: segment.firstLSN,
                 end: made.firstLSN, bytes: durableOffset, milliseconds: lastMilliseconds))
-        rolls.removeAll { $0 <= made.firstLSN }
-        history = newHistories.last { $0.first <= made.firstLSN }?.id ?? history
+        history = opening.history
+        let begun = newHistories.last { $0.first <= made.firstLSN }
         newHistories.removeAll { $0.first <= made.firstLSN }
+        if let begun, begun.id != history {
+            // It was begun while this segment was being made: it needs another, at the same LSN.
+            newHistories.insert(begun, at: 0)
+            rolls.removeAll { $0 < made.firstLSN }
+        } else {
+            rolls.removeAll { $0 <= made.firstLSN }
+        }
         segment = made
         manifest = next
         writtenOffset = made.offset

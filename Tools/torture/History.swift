@@ -34,7 +34,8 @@ struct BrokenInvariant: Error, CustomStringConvertible {
 ///   written one; after a clean stop: nothing at all);
 /// - I4 it is idempotent: a second one, also after another power cut, gives the same, and an
 ///   inspection before says the same;
-/// - I5 a power cut inside a recovery costs nothing.
+/// - I5 a power cut inside a recovery costs nothing;
+/// - I6 each byte is of the history in which it was appended, and a base of the one that it was made in.
 struct History {
     private var random: PRNG
     private let disk: SimDisk
@@ -52,13 +53,17 @@ struct History {
     /// The least that must survive another power cut before a recovery has succeeded.
     private var durableFloor = 0
     private var isFirst = true
+    /// Which history each byte was appended in: each begins at its LSN.
+    private var owners: [Histories.Span] = []
+    private var historyCount: UInt64 = 0
+    private var baseHistories: [String: HistoryID] = [:]
     /// The base that is being made in this life.
     private var rewrite = Rewrite.none
 
     private enum Rewrite {
         case none
-        /// To be written, for this LSN.
-        case due(LSN)
+        /// To be written, for this LSN, in this history.
+        case due(LSN, HistoryID)
         /// The writer has been asked to put it in force.
         case installing
     }
@@ -95,7 +100,12 @@ struct History {
     // MARK: A life
 
     private mutating func live(_ tally: inout Tally) throws {
-        let log = try recover(&tally)
+        var log = try recover(&tally)
+        if !log.isFresh, random.oneIn(2) {
+            let id = newHistory()
+            log.beginHistory(id)
+            begin(id, at: log.end)
+        }
         defer { log.lock?.close() }
         let mustOpen = !random.oneIn(4)
         if !mustOpen { drawDisaster() }
@@ -182,7 +192,12 @@ struct History {
                 } else {
                     _ = writer.takeWrite() || writer.takeSync()
                 }
-            case 10: passTime()
+            case 10:
+                passTime()
+                if random.oneIn(4) {
+                    let id = newHistory()
+                    begin(id, at: writer.beginHistory(id))
+                }
             default: meddle(writer)
             }
         }
@@ -193,8 +208,8 @@ struct History {
         switch rewrite {
         case .none:
             if random.oneIn(4) { return writer.retire() }
-            rewrite = .due(writer.rollHere())
-        case .due(let lsn):
+            rewrite = .due(writer.rollHere(), owners.last?.id ?? Self.firstHistory)
+        case .due(let lsn, let history):
             let name = folder.baseName(writer.nextBaseSequence)
             let content = Self.baseMagic + stream[..<Int(lsn.value)]
             do {
@@ -203,7 +218,8 @@ struct History {
                 writer.install(
                     LogBase(
                         name: name, sequence: writer.nextBaseSequence, lsn: lsn,
-                        bytes: Int64(content.count)))
+                        bytes: Int64(content.count), history: history))
+                baseHistories[name] = history
                 rewrite = .installing
             } catch {
                 rewrite = .none
@@ -213,6 +229,23 @@ struct History {
             if case .installed = outcome { tally.rewrites += 1 }
             rewrite = .none
         }
+    }
+
+    private static let firstHistory = HistoryID(1, 2, 3)
+
+    private mutating func newHistory() -> HistoryID {
+        historyCount += 1
+        return HistoryID(historyCount, 0, 0)
+    }
+
+    private mutating func begin(_ id: HistoryID, at lsn: LSN) {
+        say?("history \(id) at \(lsn)")
+        owners.append(Histories.Span(id, from: lsn))
+    }
+
+    /// The history in which the byte at `lsn` was appended.
+    private func owner(of lsn: LSN) -> HistoryID {
+        owners.last { $0.first <= lsn }?.id ?? Self.firstHistory
     }
 
     /// What stands for an RDB header here; the stream up to the base's LSN follows.
@@ -367,7 +400,7 @@ struct History {
     }
 
     private func read(inspects: Bool) throws -> (log: RecoveredLog, bytes: [UInt8]) {
-        let recovery = RecoverySettings(folder: folder, freshHistory: HistoryID(1, 2, 3))
+        let recovery = RecoverySettings(folder: folder, freshHistory: Self.firstHistory)
         var bytes: [UInt8] = []
         var next = LSN.zero
         var milliseconds: Int64 = 0
@@ -387,6 +420,11 @@ struct History {
             let size = Self.baseMagic.count + Int(lsn.value)
             guard try snapshot.file.readAll(at: 0, count: size, into: &content) == size else {
                 throw RecordFault(offset: content.count, reason: "the base is cut off")
+            }
+            if let made = snapshot.path.split(separator: "/").last.flatMap({
+                baseHistories[String($0)]
+            }), snapshot.history != made {
+                throw BrokenInvariant(description: "I6: a base of another history")
             }
             bytes = content.slice.dropFirst(Self.baseMagic.count).copyToArray()
             next = lsn
@@ -410,6 +448,19 @@ struct History {
         guard end >= floor else {
             throw broken("I3: ends at \(end), but \(floor) was acknowledged")
         }
+        let spans = log.histories.spans
+        for (index, span) in spans.enumerated() {
+            let last = index + 1 < spans.count ? spans[index + 1].first : log.end
+            guard last > span.first else { continue }
+            let inside = owners.contains { $0.first > span.first && $0.first < last }
+            guard owner(of: span.first) == span.id, !inside else {
+                throw broken(
+                    "I6: bytes \(span.first)..<\(last) are not of \(span.id); known \(spans), begun \(owners)"
+                )
+            }
+        }
+        owners.removeAll { $0.first >= log.end }
+        if owner(of: log.end) != log.history { begin(log.history, at: log.end) }
         stream.removeLast(stream.count - end)
         borders = borders.filter { $0 <= end }
         floor = end
