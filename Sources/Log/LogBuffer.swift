@@ -5,7 +5,7 @@ public import HoldfastBytes
 /// What goes in:
 ///
 ///     unit of one record            [SELECT n] record
-///     unit of two records or more   MULTI [SELECT n] record [SELECT n] record … EXEC
+///     unit of two records or more   [SELECT n] MULTI record [SELECT n] record … EXEC
 ///
 /// `SELECT n` is put in front of a record whose database isn't the one selected in the stream. A unit
 /// lies within one batch, so a crash keeps all of it or nothing. MULTI is inserted in front of the
@@ -74,7 +74,11 @@ public struct LogBuffer: ~Copyable {
     @inlinable
     mutating func startRecord(database wanted: Int) {
         precondition(argumentsMissing == 0, "the record before lacks arguments")
-        if _slowPath(wanted != selected) { select(wanted) }
+        if _slowPath(wanted != selected) {
+            select(wanted)
+            // It stands before the MULTI, as Redis has it.
+            if isInUnit, unitRecords == 0 { unitStart = bytes.count }
+        }
         if _slowPath(isInUnit) {
             unitRecords += 1
             if unitRecords == 2 { insertMulti() }

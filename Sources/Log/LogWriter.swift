@@ -26,6 +26,7 @@ public final class LogWriter: @unchecked Sendable {
     private var syncThreadSleepsUntil: UInt64 = 0
     private var isStopping = false
     private var threads: [WorkerThread] = []
+    private var archiver: LogArchiver?
 
     /// Starts the threads.
     ///
@@ -50,6 +51,13 @@ public final class LogWriter: @unchecked Sendable {
             stop()
             throw error
         }
+        archiver = LogArchiver(world) {
+            self.monitor.withLock { self.core.archiveOrder() }
+        } done: { task, failure in
+            self.monitor.withLock { self.core.finishArchiving(task, failure: failure) }
+            self.wake()
+        }
+        if !settings.archiveCommand.isEmpty { archiver?.look() }
     }
 
     // MARK: Command thread
@@ -106,8 +114,10 @@ public final class LogWriter: @unchecked Sendable {
         set {
             let now = world.now()
             monitor.withLock {
+                let isNew = core.settings.archiveCommand != newValue.archiveCommand
                 core.settings = newValue
                 signalThreads(now: now)
+                if isNew { archiver?.look(restarts: true) }
             }
         }
     }
@@ -208,7 +218,10 @@ public final class LogWriter: @unchecked Sendable {
 
     /// Ends the threads and leaves everything as it is, as a crash of the process would.
     public func stop() {
+        let archiver = monitor.withLock { self.archiver }
+        archiver?.stop()
         monitor.withLock {
+            self.archiver = nil
             isStopping = true
             writeNews.signal()
             syncNews.signal()
@@ -271,6 +284,11 @@ public final class LogWriter: @unchecked Sendable {
         job.run(world)
         monitor.lock()
         let isNews = core.finish(job)
+        switch job {
+        case .roll, .heal, .rebase:
+            if !core.settings.archiveCommand.isEmpty { archiver?.look() }
+        default: break
+        }
         signalThreads(now: world.now())
         if core.isClosed { closeNews.signal() }
         if isNews {

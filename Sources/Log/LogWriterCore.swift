@@ -76,9 +76,11 @@ final class LogWriterCore {
     private var sealed: [SealedSegment]
     /// Segments that a base has superseded, oldest first.
     private var superseded: [SealedSegment]
-    /// The base in force, and an older one from which the superseded segments go on.
+    /// The base in force, and older ones: that from which the superseded segments go on, and such as the archive
+    /// lacks; in LSN order.
     private var base: LogBase?
-    private var olderBase: LogBase?
+    private var olderBases: [LogBase]
+    private var archive: ArchiveLedger
     /// Where new segments are to begin, in order.
     private var rolls: [LSN] = []
     /// The history in force at the beginning of the open segment.
@@ -87,6 +89,8 @@ final class LogWriterCore {
     private var newHistories: [Histories.Span] = []
     /// A base that is to be put in force.
     private var newBase: LogBase?
+    /// What the manifest lists once the base that is being put in force is.
+    private var filesAfterRebase: Files?
     private var baseOutcome: LogBaseOutcome?
     private var triedBaseSequence: UInt64 = 0
 
@@ -119,7 +123,8 @@ final class LogWriterCore {
         sealed = start.sealed
         superseded = start.superseded
         base = start.base
-        olderBase = start.olderBase
+        olderBases = start.olderBases
+        archive = ArchiveLedger(start.archived)
         watermarks = Watermarks(start: start.segment.end)
     }
 
@@ -629,7 +634,7 @@ final class LogWriterCore {
     ///
     /// Never one that was tried before: that file may still have to be removed.
     var nextBaseSequence: UInt64 {
-        max(base?.sequence ?? 0, olderBase?.sequence ?? 0, triedBaseSequence) + 1
+        max(base?.sequence ?? 0, olderBases.map(\.sequence).max() ?? 0, triedBaseSequence) + 1
     }
 
     private func takeRebase(_ base: LogBase) -> LogJob {
@@ -639,6 +644,7 @@ final class LogWriterCore {
             "a base at LSN \(base.lsn), where no segment begins")
         isExclusive = true
         let files = files(after: base)
+        filesAfterRebase = files
         return .rebase(
             RebaseJob(
                 base: base, manifest: manifest(of: files), names: names(droppedBy: files)))
@@ -655,7 +661,8 @@ final class LogWriterCore {
             fail(error, mayRetryInPlace: false)
             return
         }
-        take(files(after: job.base), manifest: job.manifest)
+        // What is kept may depend on time, and on what the archive has got meanwhile.
+        if let files = filesAfterRebase { take(files, manifest: job.manifest) }
         baseOutcome = .installed(job.base)
     }
 
@@ -664,7 +671,7 @@ final class LogWriterCore {
     /// What the manifest lists besides the open segment.
     private struct Files {
         var base: LogBase?
-        var olderBase: LogBase?
+        var olderBases: [LogBase]
         var superseded: ArraySlice<SealedSegment>
         var sealed: [SealedSegment]
     }
@@ -679,13 +686,21 @@ final class LogWriterCore {
         let retention = Retention(
             bytesMax: settings.retainBytes, millisecondsMax: settings.retainMilliseconds,
             floor: replicaFloor, replicaBytesMax: settings.retainReplicaBytes)
-        let kept = retention.kept(history, now: world.clock.wallMilliseconds)
+        var kept = retention.kept(history, now: world.clock.wallMilliseconds)
+        if isArchiving, let first = history.firstIndex(where: { !archive.has($0) }),
+            first < kept.startIndex
+        {
+            kept = history[first...]
+        }
+        let older = olderBases + (newBase == nil ? [] : [base].compactMap { $0 })
         // Of the older bases one is of use: the oldest from which the kept segments lead on.
-        let older = [olderBase, newBase == nil ? nil : base].compactMap { $0 }.first { older in
+        let useful = older.first { older in
             kept.first.map { $0.firstLSN <= older.lsn } ?? false
         }
         return Files(
-            base: newBase ?? base, olderBase: older, superseded: kept, sealed: inForce)
+            base: newBase ?? base,
+            olderBases: older.filter { $0 == useful || isArchiving && !archive.has($0) },
+            superseded: kept, sealed: inForce)
     }
 
     private func manifest(of files: Files) -> Manifest {
@@ -698,7 +713,7 @@ final class LogWriterCore {
             if line.history == next.history { line.history = nil }
             lines.append(line)
         }
-        if let older = files.olderBase {
+        for older in files.olderBases {
             var line = older.line
             line.type = .history
             lines.append(line)
@@ -724,13 +739,13 @@ final class LogWriterCore {
         var kept = Set(files.superseded.map(\.name) + files.sealed.map(\.name))
         kept.insert(segment.name)
         if let base = files.base { kept.insert(base.name) }
-        if let older = files.olderBase { kept.insert(older.name) }
+        for older in files.olderBases { kept.insert(older.name) }
         return manifest.lines.map(\.name).filter { !kept.contains($0) }
     }
 
     private func take(_ files: Files, manifest next: Manifest) {
         base = files.base
-        olderBase = files.olderBase
+        olderBases = files.olderBases
         superseded = Array(files.superseded)
         sealed = files.sealed
         manifest = next
@@ -779,8 +794,42 @@ final class LogWriterCore {
         }
         let dropped = Set(job.names)
         superseded.removeAll { dropped.contains($0.name) }
-        if let older = olderBase, dropped.contains(older.name) { olderBase = nil }
+        olderBases.removeAll { dropped.contains($0.name) }
         manifest = job.manifest
+    }
+
+    // MARK: Archive
+
+    private var isArchiving: Bool { !settings.archiveCommand.isEmpty }
+
+    private var bases: [LogBase] { olderBases + [base].compactMap { $0 } }
+
+    private var archiveManifest: Manifest? {
+        archive.manifest(of: manifest, base: base, sealed: sealed)
+    }
+
+    /// The file that the archive gets next, or the manifest of what it has.
+    func archiveOrder() -> LogArchiver.Order? {
+        guard isArchiving else { return nil }
+        let task = archive.next(
+            segments: superseded + sealed, bases: bases, manifest: archiveManifest)
+        return task.map {
+            .init(task: $0, command: settings.archiveCommand, mark: archive.mark.after($0))
+        }
+    }
+
+    /// Takes in what became of an order: nil, or why it failed.
+    func finishArchiving(_ task: ArchiveTask, failure: String?) {
+        figures.archiveError = failure
+        guard failure == nil else {
+            figures.archiveFailures += 1
+            return
+        }
+        archive.note(task)
+        switch task {
+        case .segment(let name, _), .base(let name, _): figures.archivedName = name
+        case .manifest: break
+        }
     }
 
     // MARK: Figures
@@ -805,6 +854,10 @@ final class LogWriterCore {
         report.firstLSN = superseded.first?.firstLSN ?? sealed.first?.firstLSN ?? segment.firstLSN
         report.segment = segment.number
         report.segmentCount = sealed.count + 1
+        if isArchiving {
+            report.archivePending = archive.pending(
+                segments: superseded + sealed, bases: bases, manifest: archiveManifest)
+        }
         report.figures = figures
         return report
     }

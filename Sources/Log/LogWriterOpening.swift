@@ -49,7 +49,8 @@ struct LogWriterStart {
     var sealed: [SealedSegment]
     var superseded: [SealedSegment] = []
     var base: LogBase?
-    var olderBase: LogBase?
+    var olderBases: [LogBase] = []
+    var archived = ArchiveMark()
 
     /// Does the I/O of opening.
     init(_ log: RecoveredLog, _ world: LogWorld) throws(SystemError) {
@@ -90,6 +91,7 @@ struct LogWriterStart {
         try findSuperseded(world, before: sealed.first?.firstLSN ?? log.end)
         manifest.addSegment(opening)
         try manifest.swap(into: folder, on: world.fileSystem)
+        findArchiveMark(world)
         let listed = Set(manifest.lines.map(\.name))
         world.remove(log.replacedFiles.filter { !listed.contains($0) })
         Self.removeLitter(manifest, world)
@@ -111,9 +113,10 @@ struct LogWriterStart {
             let size = try file.size()
             let bytes = line.bytes ?? size
             if world.folder.isBase(line.name) {
-                olderBase = LogBase(
-                    name: line.name, sequence: line.sequence, lsn: lsn, bytes: bytes,
-                    history: line.history)
+                olderBases.insert(
+                    LogBase(
+                        name: line.name, sequence: line.sequence, lsn: lsn, bytes: bytes,
+                        history: line.history), at: 0)
             } else {
                 // Its age is not known without reading it: it counts from this start.
                 superseded.insert(
@@ -124,6 +127,16 @@ struct LogWriterStart {
             }
         }
         manifest.lines.removeAll { gone.contains($0.name) }
+    }
+
+    /// A mark beyond what there is belongs to a log that was here before.
+    private mutating func findArchiveMark(_ world: LogWorld) {
+        archived = ArchiveMark.read(world.folder, on: world.fileSystem)
+        let bases = olderBases.map(\.sequence) + [base?.sequence].compactMap { $0 }
+        if archived.segment >= segment.number || archived.base > bases.max() ?? 0 {
+            archived = ArchiveMark()
+            world.remove([ArchiveMark.name])
+        }
     }
 
     /// Attempts at healing that a crash interrupted hold nothing that was acknowledged; bases that aren't whole

@@ -9,6 +9,11 @@ public struct LogWriterFigures: Sendable {
     public var failures = 0
     public var heals = 0
     public var segmentsMade = 0
+    /// The file that `wal-archive-command` took last.
+    public var archivedName: String?
+    public var archiveFailures = 0
+    /// Why it failed the last time; nil if it didn't.
+    public var archiveError: String?
     var growthWasAllowed = true
 }
 
@@ -39,5 +44,7 @@ public struct LogWriterReport: Sendable {
     public var firstLSN = LSN.zero
     public var segment: UInt64 = 0
     public var segmentCount = 0
+    /// Files that the archive hasn't got yet.
+    public var archivePending = 0
     public var figures = LogWriterFigures()
 }

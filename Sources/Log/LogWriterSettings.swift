@@ -16,6 +16,8 @@ public struct LogWriterSettings: Sendable {
     public var retainBytes: Int64 = 0
     /// `wal-retain-time`: they stay no longer than this; 0 for any time.
     public var retainMilliseconds: Int64 = 0
+    /// `wal-archive-command`: gets each sealed segment and each base; empty for none.
+    public var archiveCommand = ""
     /// `wal-retain-replica-size`: those that a connected replica still needs stay up to this size.
     public var retainReplicaBytes: Int64 = 0
 

@@ -89,5 +89,23 @@ public final class SteppedLogWriter {
     public func install(_ base: LogBase) { core.install(base) }
     public func takeBaseOutcome() -> LogBaseOutcome? { core.takeBaseOutcome() }
     public var nextBaseSequence: UInt64 { core.nextBaseSequence }
+    /// Archives the next file with success; its name, or nil if there is none.
+    public func archiveNext() -> String? {
+        guard let order = core.archiveOrder() else { return nil }
+        do throws(SystemError) {
+            switch order.task {
+            case .segment(let name, _), .base(let name, _):
+                try order.mark.write(world.folder, on: world.fileSystem)
+                core.finishArchiving(order.task, failure: nil)
+                return name
+            case .manifest:
+                core.finishArchiving(order.task, failure: nil)
+                return world.folder.manifestName
+            }
+        } catch {
+            core.finishArchiving(order.task, failure: error.reason)
+            return nil
+        }
+    }
     public func report() -> LogWriterReport { core.report(now: world.now()) }
 }

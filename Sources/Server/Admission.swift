@@ -34,8 +34,8 @@ extension ServerState {
         }
         let flags = facts.flags
         // 3 not enabled
-        if flags.contains(.protected), !allowsProtected(session) {
-            return .refuse(row: row, Self.debugNotAllowed)
+        if flags.contains(.protected), let refusal = protection(row, session) {
+            return .refuse(row: row, refusal)
         }
         // 4 authentication
         if !session.isAuthenticated, users.requiresAuthentication, !flags.contains(.noAuth) {
@@ -177,13 +177,23 @@ extension ServerState {
         }
     }
 
-    private func allowsProtected(_ session: Session) -> Bool {
-        settings.debugCommand.allows(isLocal: session.address.isLocal)
+    /// Why this session may not run a protected command: one of DEBUG or MODULE.
+    private func protection(_ row: Int, _ session: Session) -> CommandError? {
+        let isModule = dispatcher.table.spec(at: row).containerName == "module"
+        let permission = isModule ? settings.moduleCommand : settings.debugCommand
+        if permission.allows(isLocal: session.address.isLocal) { return nil }
+        return isModule ? Self.moduleNotAllowed : Self.debugNotAllowed
     }
 
     private static let debugNotAllowed: CommandError = .text(
         """
         ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can \
+        run it from a local connection, otherwise you need to set this option in the configuration \
+        file, and then restart the server.
+        """)
+    private static let moduleNotAllowed: CommandError = .text(
+        """
+        ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can \
         run it from a local connection, otherwise you need to set this option in the configuration \
         file, and then restart the server.
         """)

@@ -72,6 +72,8 @@ extension CommandLoop {
         var used = 0
         var limits = RESPLimits()
         limits.bulkBytesMax = Int64(state.dispatcher.context.limits.stringBytesMax)
+        let replyLimit = outputLimits(of: session).replyBytesMax
+        let replyBytesMax = min(Self.replyBytesPerTurn, replyLimit)
         execution: while used < input.count {
             limits.isAuthenticated = session.isAuthenticated
             batch.removeAll()
@@ -101,7 +103,13 @@ extension CommandLoop {
                     session.decoder.restart()
                     break execution
                 }
-                if _slowPath(state.reply.buffer.count - replyStart > Self.replyBytesPerTurn) {
+                if _slowPath(state.reply.buffer.count - replyStart > replyBytesMax) {
+                    if state.reply.buffer.count - replyStart > replyLimit {
+                        state.reply.buffer.truncate(to: replyStart)
+                        closeForOutput(session)
+                        used = input.count
+                        break execution
+                    }
                     // The rest in the next turn, when these replies have left, or the session has been
                     // closed for not reading them.
                     used = start + batch[index].end

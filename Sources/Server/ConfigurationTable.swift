@@ -152,7 +152,7 @@ public enum ConfigurationTable {
             .logfile, "logfile", .text("", .free), traits: [.immutable],
             "File for diagnostics; empty for standard output."),
         Directive(
-            .logFormat, "log-format", .choice(.names(["text"]), 0), traits: [.immutable],
+            .logFormat, "log-format", .choice(.names(["text"]), 0),
             "Form of the diagnostics."),
         Directive(
             .databases, "databases", .number(16, .plain, .range(1, intMax)), traits: [.immutable],
@@ -285,8 +285,8 @@ public enum ConfigurationTable {
             "Seconds to keep old segments beyond the newest base."),
         Directive(
             .walArchiveCommand, "wal-archive-command", .text("", .free),
-            traits: [.protected, .idle],
-            "Command that copies a sealed file elsewhere (%p path, %f name); empty for none."),
+            traits: [.protected],
+            "Shell command that copies a finished file of the log elsewhere (%p path, %f name)."),
         Directive(
             .walReserve, "wal-reserve", .number(67_108_864, .memory, .range(0, longMax)),
             "Bytes kept free for the log, so that it can go on when the disk is full."),
@@ -301,7 +301,7 @@ public enum ConfigurationTable {
             .clockJumpLimit, "clock-jump-limit", .number(60000, .plain, .range(0, longMax)),
             "Milliseconds the clock may jump forward before expiry is held back; 0 takes any jump."),
         Directive(
-            .allowEmptyStart, "allow-empty-start", .flag(false), traits: [.immutable],
+            .allowEmptyStart, "allow-empty-start", .flag(false),
             "Start empty although files of a history lie beside."),
         Directive(
             .readVisibility, "read-visibility", .choice(.names(["gated", "immediate"]), 0),

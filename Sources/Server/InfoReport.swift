@@ -204,8 +204,9 @@ extension ServerState {
         info.field("pubsubshard_channels", subscribed[PubSub.Kind.shard.rawValue])
         info.field("latest_fork_usec", 0)
         info.field("total_forks", 0)
+        info.field("migrate_cached_sockets", migrations.count)
         for name in [
-            "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits",
+            "slave_expires_tracked_keys", "active_defrag_hits",
             "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
             "total_active_defrag_time", "current_active_defrag_time",
         ] {

@@ -151,19 +151,26 @@ extension CommandLoop {
 
     mutating func closeIfOverOutputLimit(_ session: Session) -> Bool {
         guard isOverOutputLimit(session) else { return false }
+        closeForOutput(session)
+        return true
+    }
+
+    mutating func closeForOutput(_ session: Session) {
         state.statistics.outputBufferDisconnections += 1
         state.diagnostics.warning(
             "Client \(state.describe(session)) scheduled to be closed ASAP for overcoming of "
                 + "output buffer limits.")
         close(session)
-        return true
+    }
+
+    func outputLimits(of session: Session) -> ServerSettings.OutputLimits {
+        session.subscriptions == nil
+            ? state.settings.outputLimits : state.settings.pubSubOutputLimits
     }
 
     func isOverOutputLimit(_ session: Session) -> Bool {
         if session.isReplica { return false }
-        let limits =
-            session.subscriptions == nil
-            ? state.settings.outputLimits : state.settings.pubSubOutputLimits
+        let limits = outputLimits(of: session)
         let size = session.output.count
         if limits.hard > 0 && size >= limits.hard { return true }
         guard limits.soft > 0, size >= limits.soft else {
@@ -171,6 +178,6 @@ extension CommandLoop {
             return false
         }
         if session.softLimitSince == 0 { session.softLimitSince = cron.second }
-        return cron.second - session.softLimitSince >= Int64(limits.softSeconds)
+        return cron.second - session.softLimitSince > Int64(limits.softSeconds)
     }
 }

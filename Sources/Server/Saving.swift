@@ -11,7 +11,7 @@ struct Saving {
     /// What runs in the background; one at a time, as in Redis.
     var job: SnapshotJob?
     var jobStartedAt: Int64 = 0
-    var jobVersion: UInt64 = 0
+    var jobChanges: UInt64 = 0
     /// The history that was in force when it began.
     var jobHistory: HistoryID?
     /// The base that the log was asked to put in force.
@@ -27,8 +27,8 @@ struct Saving {
     var points = SavePoints()
     /// Unix seconds of the last good snapshot, or of the start.
     var savedAt: Int64 = 0
-    /// The keyspace's version then.
-    var savedVersion: UInt64 = 0
+    /// How many changes there were until then.
+    var savedChanges: UInt64 = 0
     var triedAt: Int64 = 0
     var hasFailed = false
     var saveSeconds: Int64 = -1
@@ -38,6 +38,9 @@ struct Saving {
     var rewriteHasFailed = false
     var rewriteSeconds: Int64 = -1
     var rewriteCount = 0
+
+    /// Failures of the archive's command that have been reported.
+    var archiveFailures = 0
 
     /// From the last load of a snapshot.
     var keysLoaded = 0
@@ -65,7 +68,7 @@ extension ServerState {
     /// Counts from here on: at the start, when all data is loaded.
     mutating func beginSaving() {
         saving.savedAt = now / 1000
-        saving.savedVersion = dispatcher.context.keyspace.version
+        saving.savedChanges = dispatcher.context.changes
         if let report = durability.writer?.report() {
             saving.rule.bytesBefore = report.currentBytes
         }
@@ -75,16 +78,45 @@ extension ServerState {
 
     /// Begins what is due; at the end of a turn, when all effects are with the log and no command is half done.
     mutating func beginDueSnapshot() {
+        if dispatcher.context.hasFlushedAll { saveAfterFlush() }
         guard saving.job == nil, saving.installing == nil else { return }
         if saving.isSaveDue {
             saving.isSaveDue = false
             begin(.dump)
         } else if saving.isRewriteDue {
             saving.isRewriteDue = false
-            guard let writer = durability.writer else { return }
+            guard let writer = durability.writer else { return rewriteWithoutLog() }
             let lsn = writer.rollHere()
             begin(.base(sequence: writer.nextBaseSequence, lsn: lsn.value))
         }
+    }
+
+    /// BGREWRITEAOF with `appendonly no`: leaves a log of all data in its folder, and goes on without one.
+    /// Everybody waits for it.
+    private mutating func rewriteWithoutLog() {
+        let started = clock.monotonicNanoseconds
+        let problem = turnLogOn(configuration) ?? turnLogOff()
+        saving.rewriteSeconds = Int64((clock.monotonicNanoseconds &- started) / 1_000_000_000)
+        saving.rewriteHasFailed = problem != nil
+        if let problem {
+            diagnostics.warning("Background AOF rewrite error: \(problem)")
+        } else {
+            saving.rewriteCount += 1
+            diagnostics.notice("Background AOF rewrite finished successfully")
+        }
+    }
+
+    /// After a FLUSHALL a save that runs would bring back what was flushed, and so would the dump that is there.
+    private mutating func saveAfterFlush() {
+        dispatcher.context.hasFlushedAll = false
+        if case .dump? = saving.job?.purpose {
+            saving.job?.cancel()
+            finishSnapshots()
+        }
+        guard !saving.points.points.isEmpty else { return }
+        // The error is in the diagnostics, and by the save points another attempt follows.
+        do throws(SnapshotWriteError) { try saveNow() } catch {}
+        updateCondition()
     }
 
     private mutating func begin(_ purpose: SnapshotJob.Purpose) {
@@ -101,7 +133,7 @@ extension ServerState {
         saving.job = job
         saving.jobStartedAt = now / 1000
         saving.jobHistory = replication.histories.current
-        saving.jobVersion = dispatcher.context.keyspace.version
+        saving.jobChanges = dispatcher.context.changes
         if purpose.isBase {
             diagnostics.notice(
                 "Background append only file rewriting started by thread of pid \(identity.processID)"
@@ -128,7 +160,7 @@ extension ServerState {
         guard !saving.isActive else { return }
         if saving.isRewriteScheduled {
             saving.isRewriteScheduled = false
-            saving.isRewriteDue = durability.writer != nil
+            saving.isRewriteDue = true
         } else if saving.isSaveScheduled {
             saving.isSaveScheduled = false
             saving.isSaveDue = true
@@ -140,7 +172,7 @@ extension ServerState {
     ) {
         switch (job.purpose, outcome) {
         case (.dump, .success(let summary)):
-            noteSaved(version: saving.jobVersion, seconds: now / 1000 - saving.jobStartedAt)
+            noteSaved(changes: saving.jobChanges, seconds: now / 1000 - saving.jobStartedAt)
             diagnostics.notice(
                 "DB saved on disk: \(summary.keys) keys, \(summary.bytes) bytes")
             diagnostics.notice("Background saving terminated with success")
@@ -183,9 +215,9 @@ extension ServerState {
         }
     }
 
-    private mutating func noteSaved(version: UInt64, seconds: Int64) {
+    private mutating func noteSaved(changes: UInt64, seconds: Int64) {
         saving.savedAt = now / 1000
-        saving.savedVersion = version
+        saving.savedChanges = changes
         saving.hasFailed = false
         saving.saveSeconds = seconds
         saving.saveCount += 1
@@ -208,10 +240,10 @@ extension ServerState {
     mutating func saveNow() throws(SnapshotWriteError) {
         let started = now / 1000
         saving.triedAt = started
-        let version = dispatcher.context.keyspace.version
+        let changes = dispatcher.context.changes
         do throws(SnapshotWriteError) {
             let summary = try write(place(of: .dump), isBase: false)
-            noteSaved(version: version, seconds: clock.wallMilliseconds / 1000 - started)
+            noteSaved(changes: changes, seconds: clock.wallMilliseconds / 1000 - started)
             diagnostics.notice("DB saved on disk: \(summary.keys) keys, \(summary.bytes) bytes")
         } catch {
             saving.hasFailed = true
@@ -312,6 +344,7 @@ extension ServerState {
     mutating func runSavingCron() {
         finishSnapshots()
         durability.writer?.retire()
+        reportArchiving()
         guard !saving.isActive, !condition.isLoading else { return }
         let seconds = now / 1000
         if let point = saving.points.due(
@@ -322,14 +355,23 @@ extension ServerState {
             saving.isSaveDue = true
             return
         }
-        guard let writer = durability.writer else { return }
-        if let growth = saving.rule.dueGrowth(bytes: writer.report().currentBytes, now: seconds) {
+        guard let report = durability.writer?.report() else { return }
+        if let growth = saving.rule.dueGrowth(bytes: report.currentBytes, now: seconds) {
             diagnostics.notice("Starting automatic rewriting of AOF on \(growth)% growth")
             saving.isRewriteDue = true
         }
     }
 
-    var changesSinceSave: UInt64 { dispatcher.context.keyspace.version &- saving.savedVersion }
+    /// Tells of each time that the archive's command has failed.
+    private mutating func reportArchiving() {
+        guard let figures = durability.writer?.report().figures else { return }
+        defer { saving.archiveFailures = figures.archiveFailures }
+        if figures.archiveFailures > saving.archiveFailures, let reason = figures.archiveError {
+            diagnostics.warning("wal-archive-command failed and is tried again: \(reason)")
+        }
+    }
+
+    var changesSinceSave: UInt64 { dispatcher.context.changes &- saving.savedChanges }
 }
 
 extension SnapshotJob.Purpose {

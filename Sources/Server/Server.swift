@@ -52,10 +52,12 @@ public enum HoldfastServer {
         ConfigCommands.register(&rows)
         ServerCommands.register(&rows)
         PersistenceCommands.register(&rows)
+        MigrateCommand.register(&rows)
         ReplicationCommands.register(&rows)
         SlowLogCommands.register(&rows)
         LatencyCommands.register(&rows)
         MemoryCommands.register(&rows)
+        ModuleCommands.register(&rows)
         DebugCommands.register(&rows)
         ReplicaCommands.register(&rows)
         let table = CommandTable(

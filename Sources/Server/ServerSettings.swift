@@ -32,6 +32,7 @@ struct ServerSettings {
     var memoryMax = 0
 
     var debugCommand = Permission.no
+    var moduleCommand = Permission.no
 
     struct OutputLimits {
         var hard: Int
@@ -43,6 +44,10 @@ struct ServerSettings {
             self.soft = soft
             self.softSeconds = softSeconds
         }
+
+        /// How much the commands of one turn may have for their session: more is over the hard limit. The first
+        /// 16 KiB don't count, as Redis's fixed buffer doesn't.
+        var replyBytesMax: Int { hard > 0 ? min(hard, .max / 2) + 16384 : .max }
 
         init(_ limit: BufferLimit) {
             hard = Int(clamping: limit.hardBytes)

@@ -136,6 +136,7 @@ extension LogWriterSettings {
         retainReplicaBytes = Int64(configuration.number(.walRetainReplicaSize))
         retainMilliseconds = Int64(
             clamping: min(configuration.number(.walRetainTime), .max / 1000) * 1000)
+        archiveCommand = configuration.text(.walArchiveCommand)
     }
 }
 
@@ -169,6 +170,7 @@ extension ServerSettings {
         readsAreGated = configuration.readVisibility == .gated
         memoryMax = configuration.number(.maxmemory)
         debugCommand = configuration.enableDebugCommand
+        moduleCommand = configuration.enableModuleCommand
     }
 }
 

@@ -45,6 +45,8 @@ extension ServerState {
                 })
             else { return [] }
             return Set(option + 1..<min(option + 3, arguments.count))
+        case "migrate":
+            return MigrateCommand.secretWords(arguments)
         case "acl|setuser":
             return Set(2..<arguments.count)
         case "config|set":
@@ -152,6 +154,7 @@ extension ServerState {
         updateCondition()
         updateMemory()
         runSavingCron()
+        migrations.closeIdle(at: monotonicSeconds)
         let nanoseconds = clock.monotonicNanoseconds
         statistics.instantaneous.sample(
             .commands, statistics.commandsProcessed, nanoseconds: nanoseconds)

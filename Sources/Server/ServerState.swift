@@ -52,6 +52,7 @@ struct ServerState: ~Copyable {
     var wake: @Sendable () -> Void = {}
     var loading = LoadingProgress()
     var saving = Saving()
+    var migrations = MigrationLinks()
     /// Who this server is to others, and the histories of its log; without a log there is one that ends with the
     /// process.
     var replication: ReplicationState

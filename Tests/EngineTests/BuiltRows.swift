@@ -36,6 +36,12 @@ enum BuiltRows {
             "setbit", 4, [.write, .denyOOM], .bitmap, keys: [.first(.rw, [.access, .update])],
             .session(0)),
         CommandSpec(
+            "migrate", -6, [.write], .generic,
+            keys: [
+                .at(3, .rw, [.access, .delete]),
+                .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
+            ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .session(0)),
+        CommandSpec(
             "wait", 3, [], .generic, tips: [.requestAllShards, .responseAggregateMin],
             acl: [.connection], .session(0)),
         CommandSpec(
@@ -308,6 +314,23 @@ enum BuiltRows {
         CommandSpec(
             "unlink", -2, [.write, .fast], .generic, keys: [.from(1, .rm, [.delete])],
             tips: [.requestMultiShard, .responseAggregateSum], .session(0)),
+        CommandSpec(
+            "module", -2, [], .server, .container,
+            subcommands: [
+                CommandSpec("module|help", 2, [.loading, .stale], .server, .session(0)),
+                CommandSpec(
+                    "module|list", 2, [.admin, .noScript], .server,
+                    tips: [.nondeterministicOutputOrder], .session(0)),
+                CommandSpec(
+                    "module|load", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
+                    .session(0)),
+                CommandSpec(
+                    "module|loadex", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
+                    .session(0)),
+                CommandSpec(
+                    "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
+                    .session(0)),
+            ]),
         CommandSpec(
             "latency", -2, [], .server, .container,
             subcommands: [

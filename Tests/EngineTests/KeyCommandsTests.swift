@@ -249,7 +249,7 @@ struct KeyCommandsTests {
         #expect(harness.run("MOVE", "k", "1") == .integer(1))
         #expect(
             harness.records(since: start) == [
-                ["MULTI"], ["SELECT", "1"], ["DEL", "k"], ["SELECT", "0"], ["MOVE", "k", "1"],
+                ["SELECT", "1"], ["MULTI"], ["DEL", "k"], ["SELECT", "0"], ["MOVE", "k", "1"],
                 ["EXEC"],
             ])
         #expect(try harness.replayed().state == harness.state)

@@ -99,6 +99,7 @@ struct StockCommandTests {
         "client|pause": "the first release that had it, not the development version",
         "command|getkeys": "arguments",
         "command|getkeysandflags": "arguments",
+        "migrate": "names of arguments",
         "getset": "no documentation markup in what replaces it",
         "pfmerge": "sources may be left out",
         "psetex": "deprecated",
@@ -279,7 +280,9 @@ struct StockCommandTests {
     /// flags in order.
     static func comparable(_ value: Any, in name: String) -> String {
         if let map = value as? [String: Any] {
-            let left = ["notes", "summary", "complexity", "history", "display_text", "subcommands"]
+            let left = ["notes", "summary", "complexity", "display_text", "subcommands"]
+            var map = map
+            map["history"] = versions(map["history"])
             return "{"
                 + map.filter { !left.contains($0.key) }.sorted { $0.key < $1.key }
                 .map { "\($0.key): \(comparable($0.value, in: name))" }.joined(separator: ", ")
@@ -293,6 +296,20 @@ struct StockCommandTests {
                 .joined(separator: ", ") + "]"
         }
         return "\(value)"
+    }
+
+    /// Of a history the versions up to 7.0, nil for none.
+    private static func versions(_ history: Any?) -> [String]? {
+        let all = (history as? [[String]])?.compactMap(\.first).filter { $0 != "7.2.0" } ?? []
+        return all.isEmpty ? nil : all
+    }
+
+    @Test("every history is one of a command that is built")
+    func histories() {
+        let names = Set((0..<Self.table.count).map { Self.table.spec(at: $0).name })
+        #expect(CommandHistory.all.keys.allSatisfy { names.contains($0) })
+        #expect(CommandHistory.all["zrank"]?.map(\.version) == ["7.2.0"])
+        #expect(CommandHistory.all["slowlog|get"]?.count == 1)
     }
 }
 

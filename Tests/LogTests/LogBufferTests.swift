@@ -45,7 +45,7 @@ struct LogBufferTests {
         #expect(buffer.appended.value == UInt64(buffer.slice.count))
     }
 
-    @Test("in a unit a SELECT stands inside of MULTI and doesn't count as its second record")
+    @Test("a unit's first SELECT stands before MULTI and doesn't count as a record")
     func selectInUnit() {
         var buffer = LogBuffer(start: .zero)
         buffer.beginUnit()
@@ -53,7 +53,7 @@ struct LogBufferTests {
         #expect(buffer.slice.text == select(3) + set.text)
         buffer.append(database: 4, verbatim: set)
         buffer.endUnit()
-        #expect(buffer.slice.text == multi + select(3) + set.text + select(4) + set.text + exec)
+        #expect(buffer.slice.text == select(3) + multi + set.text + select(4) + set.text + exec)
     }
 
     @Test("a record built from arguments is canonical")

@@ -232,6 +232,12 @@ struct DifferentialServerTests {
             // 7.2 reads all options before it looks at the password.
             return stock.text?.hasPrefix("WRONGPASS") == true
                 && ours.text?.hasPrefix("ERR Syntax error in HELLO") == true
+        case "lpos":
+            // 7.2 refuses the one rank whose opposite is none.
+            return ours.text?.hasPrefix("ERR value is out of range, value must between") == true
+        case "xread":
+            // 7.2 names the command.
+            return [stock, ours].allSatisfy { $0.text?.hasPrefix("ERR Unbalanced") == true }
         default: return false
         }
     }

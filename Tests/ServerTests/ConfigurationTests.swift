@@ -39,10 +39,9 @@ private func get(_ configuration: Configuration, _ patterns: String...) -> [Stri
     static let own: Set<String> = [
         "allow-empty-start", "aof-base-compression", "clock-jump-limit", "gather-pause-us",
         "log-format", "max-unsynced-bytes", "max-unsynced-ms", "rdb-compression",
-        "rdb-version", "read-visibility", "save-verify", "wal-archive-command", "wal-preallocate",
-        "wal-reserve",
-        "wal-retain-replica-size", "wal-retain-size", "wal-retain-time", "wal-segment-size",
-        "replica-allow-empty-full-sync",
+        "rdb-version", "read-visibility", "replica-allow-empty-full-sync", "save-verify",
+        "wal-archive-command", "wal-preallocate", "wal-reserve", "wal-retain-replica-size",
+        "wal-retain-size", "wal-retain-time", "wal-segment-size",
     ]
     /// Ours on purpose, or set by the way the stock server is started.
     static let otherDefaults: Set<String> = [

@@ -76,13 +76,20 @@ struct SavingTests {
         #expect(try server.connect().command("DBSIZE") == .integer(300))
     }
 
-    @Test("without a log there is none to rewrite; SAVE, BGSAVE and LASTSAVE go together")
+    @Test("without a log a rewrite leaves one behind; SAVE, BGSAVE and LASTSAVE go together")
     func withoutLog() throws {
         let server = try ServerProcess(["--appendonly", "no", "--save", ""])
         let connection = try server.connect()
+        try fill(connection, 20)
         #expect(
             try connection.command("BGREWRITEAOF")
-                == .error("ERR there is no log to rewrite: appendonly is off"))
+                == .simple("Background append only file rewriting started"))
+        try connection.waitFor("aof_rewrites", "1")
+        #expect(try connection.persistence("aof_enabled") == "0")
+        #expect(try connection.command("SET", "not", "rewritten") == .ok)
+        #expect(try connection.command("DEBUG", "LOADAOF") == .ok)
+        #expect(try connection.command("DBSIZE") == .integer(20))
+        #expect(try connection.persistence("rdb_changes_since_last_save") == "0")
         try fill(connection, 20)
         #expect(try connection.persistence("rdb_changes_since_last_save") == "20")
         let before = try #require(try connection.command("LASTSAVE").integer)
@@ -349,6 +356,54 @@ struct SavingTests {
         #expect(try connection.persistence("aof_last_bgrewrite_status") == "ok")
         #expect(try connection.command("SAVE") == .ok)
         #expect(server.terminate() == .exited(0))
+    }
+
+    // MARK: FLUSHALL
+
+    @Test(
+        "FLUSHALL ends a save that runs; with save points it leaves an empty dump",
+        arguments: ["", "3600 1"])
+    func flushAll(points: String) throws {
+        let server = try ServerProcess(["--appendonly", "no", "--save", points])
+        let connection = try server.connect()
+        let dump = server.folder.file("dump.rdb")
+        try fill(connection, 200)
+        #expect(try connection.command("SAVE") == .ok)
+        let full = try #require(bytes(dump))
+        try connection.command("CONFIG", "SET", "rdb-key-save-delay", "1000000")
+        try fill(connection, 300)
+        try connection.command("BGSAVE")
+        try connection.waitFor("current_save_keys_total", "300")
+        #expect(try connection.command("FLUSHDB") == .ok)
+        #expect(try connection.persistence("rdb_bgsave_in_progress") == "1")
+        #expect(try connection.command("FLUSHALL") == .ok)
+        #expect(try connection.persistence("rdb_bgsave_in_progress") == "0")
+        #expect(try connection.persistence("rdb_last_bgsave_status") == "ok")
+        let after = try #require(bytes(dump))
+        #expect((after == full) == points.isEmpty)
+        #expect(after.count < full.count || points.isEmpty)
+        #expect(try connection.persistence("rdb_changes_since_last_save") == "0" || points.isEmpty)
+        #expect(try leftovers(server.folder.path) == [])
+        server.kill()
+        try server.start()
+        #expect(
+            try server.connect().command("DBSIZE") == .integer(points.isEmpty ? 200 : 0))
+    }
+
+    @Test("a rewrite goes on beside a FLUSHALL, and a start finds what came after it")
+    func flushDuringRewrite() throws {
+        let server = try ServerProcess(["--save", ""])
+        let connection = try server.connect()
+        try fill(connection, 200)
+        try connection.command("CONFIG", "SET", "rdb-key-save-delay", "1000")
+        try connection.command("BGREWRITEAOF")
+        try connection.waitFor("aof_rewrite_in_progress", "1")
+        #expect(try connection.command("FLUSHALL") == .ok)
+        #expect(try connection.command("SET", "after", "1") == .ok)
+        try connection.waitFor("aof_rewrites", "1")
+        server.kill()
+        try server.start()
+        #expect(try server.connect().command("KEYS", "*") == .array([.bulk("after")]))
     }
 
     // MARK: CONFIG SET appendonly

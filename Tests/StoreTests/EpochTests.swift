@@ -113,7 +113,7 @@ struct EpochTests {
         case 8: keyspace.copy(key, 0, to: target, 1)
         default:
             keyspace.removeAll(0)
-            keyspace.swapDatabases(0, 1)
+            keyspace.swapDatabases(0, 1, now: 0)
         }
     }
 

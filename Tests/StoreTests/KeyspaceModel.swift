@@ -182,7 +182,7 @@ struct KeyspaceDriver {
                 keyspace.removeAll(database)
                 model.databases[database] = [:]
             } else if random.oneIn(4) {
-                keyspace.swapDatabases(database, other)
+                keyspace.swapDatabases(database, other, now: 0)
                 model.databases.swapAt(database, other)
             }
         }

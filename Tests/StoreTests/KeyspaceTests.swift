@@ -91,7 +91,7 @@ struct KeyspaceTests {
         keyspace.forgetTouched()
 
         keyspace.watchedMarks = [mark("here", 0), mark("here", 1), mark("gone", 0)]
-        keyspace.swapDatabases(0, 1)
+        keyspace.swapDatabases(0, 1, now: 0)
         #expect(Set(keyspace.touched) == [mark("here", 0), mark("here", 1)])
         #expect(keyspace.hasTouchedAll == true)
         keyspace.forgetTouched()

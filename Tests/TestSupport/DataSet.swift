@@ -14,7 +14,7 @@ public struct DataSet: Equatable {
     /// By number of the database; those without keys are left out.
     public private(set) var databases: [Int: [[UInt8]: Value]] = [:]
 
-    /// Reads all strings of the first `databaseCount` databases; the connection is in database 0 then.
+    /// Reads all strings, and digests of all other values, of the first `databaseCount` databases; the connection is in database 0 then.
     public init(of connection: RESPConnection, databaseCount: Int = 16) throws {
         for number in 0..<databaseCount {
             try connection.command("SELECT", String(number))
@@ -27,15 +27,18 @@ public struct DataSet: Equatable {
                     [
                         [Array("GET".utf8), name], [Array("PEXPIRETIME".utf8), name],
                         [Array("OBJECT".utf8), Array("ENCODING".utf8), name],
+                        [Array("DEBUG".utf8), Array("DIGEST-VALUE".utf8), name],
                     ]
                 }
                 let replies = try connection.pipeline(requests)
                 for (index, name) in part.enumerated() {
-                    let deadline = replies[3 * index + 1].integer ?? -1
+                    let string = replies[4 * index]
+                    let deadline = replies[4 * index + 1].integer ?? -1
+                    let digest = replies[4 * index + 3].items?.first?.bytes
                     found[name] = Value(
-                        bytes: replies[3 * index].bytes ?? [],
+                        bytes: (string.isError ? digest : string.bytes) ?? [],
                         deadline: deadline < 0 ? nil : deadline,
-                        encoding: replies[3 * index + 2].text ?? "")
+                        encoding: replies[4 * index + 2].text ?? "")
                 }
             }
             databases[number] = found

@@ -12,6 +12,8 @@ public struct MixedCommandGenerator {
 
     private var values: CommandGenerator
     private var keys: KeyCommandGenerator
+    private var lists: ListCommandGenerator
+    private var streams: StreamCommandWords
     private let clientCount: Int
     private var isInTransaction: [Bool]
     private var number = 0
@@ -19,6 +21,8 @@ public struct MixedCommandGenerator {
     public init(seed: UInt64, clients: Int) {
         values = CommandGenerator(seed: seed)
         keys = KeyCommandGenerator(seed: seed &+ 1)
+        lists = ListCommandGenerator(seed: seed &+ 2)
+        streams = StreamCommandWords(seed: seed &+ 3)
         clientCount = clients
         isInTransaction = Array(repeating: false, count: clients)
     }
@@ -42,12 +46,37 @@ public struct MixedCommandGenerator {
 
     private mutating func command(_ client: Int) -> [[UInt8]] {
         switch values.random.below(100) {
-        case 0..<34: return values.stringCommand()
-        case 34..<46: return values.bitmapCommand()
-        case 46..<72: return keys.command()
+        case 0..<24: return values.stringCommand()
+        case 24..<33: return values.bitmapCommand()
+        case 33..<45: return hurried(lists.command())
+        case 45..<54: return streamCommand()
+        case 54..<72: return keys.command()
         case 72..<88: return transactionCommand(isInTransaction[client])
         case 88..<96: return connectionCommand()
         default: return unknownCommand()
+        }
+    }
+
+    /// With a time to wait that is short: nobody will serve who waits.
+    private func hurried(_ words: [[UInt8]]) -> [[UInt8]] {
+        let name = String(decoding: words[0], as: UTF8.self).lowercased()
+        guard name.hasPrefix("b"), words.count > 1 else { return words }
+        let place = name == "blmpop" ? 1 : words.count - 1
+        var words = words
+        // What is out of range is another error in 7.0.
+        let isWrong = ["-1", "x", "", "nan"].contains { words[place] == Array($0.utf8) }
+        if !isWrong { words[place] = Array("0.002".utf8) }
+        return words
+    }
+
+    /// Without consumer groups, where 7.2 differs from 7.0 in much.
+    private mutating func streamCommand() -> [[UInt8]] {
+        while true {
+            let words = streams.command()
+            let name = String(decoding: words[0], as: UTF8.self).lowercased()
+            if ["xadd", "xlen", "xrange", "xrevrange", "xdel", "xtrim", "xread"].contains(name) {
+                return words
+            }
         }
     }
 

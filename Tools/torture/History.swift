@@ -285,6 +285,10 @@ struct History {
                 if writer.stepCount > 0 { writer.advance(step: 0) }
                 rounds += 1
             }
+        case 6:
+            settings.archiveCommand = random.oneIn(4) ? "" : "archive"
+            writer.settings.archiveCommand = settings.archiveCommand
+        case 7: for _ in 0..<random.within(1...3) { _ = writer.archiveNext() }
         default: break
         }
     }

@@ -51,6 +51,8 @@ public struct CommandContext: ~Copyable {
     public var allowsBlocking = false
     /// What the command that ran last waits for, if it could not be served; whoever ran it takes it over.
     public var blockRequest: BlockRequest?
+    /// FLUSHALL has run: whoever keeps snapshots takes this back when the one there is up to date again.
+    public var hasFlushedAll = false
     /// False with `appendonly no`: there is nobody to read what would be logged.
     public var logsEffects = true
     /// The request as it came, when it can go into the log as it stands.
@@ -59,6 +61,10 @@ public struct CommandContext: ~Copyable {
     var isLogged = false
     /// The keyspace's version before the command, moved on by what expired meanwhile.
     var versionBefore: UInt64 = 0
+    /// How many changes the command counts as for the save points, if it's more than one.
+    var changeCount = 0
+    /// All changes since the start, as Redis counts them; not what expired.
+    public internal(set) var changes: UInt64 = 0
 
     public init(keyspace: consuming Keyspace, log: consuming LogBuffer, seed: UInt64) {
         self.keyspace = keyspace

@@ -145,6 +145,7 @@ public struct CommandDocumentation: Sendable {
         expireat :: 1.2.0 :: O(1) :: key:key0 unix-time-seconds:unix-time condition:[NX|XX|GT|LT]@7.0.0 :: Lets a key expire at a Unix time in seconds.
         expiretime :: 7.0.0 :: O(1) :: key:key0 :: Returns the Unix time in seconds at which a key will expire.
         keys :: 1.0.0 :: O(N), N being the number of keys in the database :: pattern:pattern :: Returns all keys that match a pattern.
+        migrate :: 2.6.0 :: As DUMP and DEL here and RESTORE there, and O(N) for what goes over the network :: host port:integer key-selector:(key:key0|empty-string!"") destination-db:integer timeout:integer [COPY@3.0.0] [REPLACE@3.0.0] authentication:[[AUTH=auth@4.0.7]|[AUTH2=auth2:(username password)@6.0.0]] [KEYS=keys:key1*@3.0.6] :: Moves keys to another server.
         move :: 1.0.0 :: O(1) :: key:key0 db:integer :: Moves a key to another database.
         object :: 2.2.3 :: Depends on the subcommand ::  :: Tells how a value is kept in memory.
         object|encoding :: 2.2.3 :: O(1) :: key:key0 :: Returns the name of a value's encoding in memory.
@@ -370,6 +371,12 @@ public struct CommandDocumentation: Sendable {
         memory|purge :: 4.0.0 :: Depends on how much memory is allocated ::  :: Asks the allocator to give memory back.
         memory|stats :: 4.0.0 :: O(1) ::  :: Returns what memory is used for in figures.
         memory|usage :: 4.0.0 :: O(N), N being the number of samples :: key:key0 [SAMPLES=count:integer] :: Estimates the bytes that a key and its value take.
+        module :: 4.0.0 :: Depends on the subcommand ::  :: Tells of modules, of which there are none.
+        module|help :: 5.0.0 :: O(1) ::  :: Lists the subcommands.
+        module|list :: 4.0.0 :: O(N), N being the number of modules ::  :: Lists the modules that are loaded: none.
+        module|load :: 4.0.0 :: O(1) :: path [arg*] :: Refused: no module can be loaded.
+        module|loadex :: 7.0.0 :: O(1) :: path [CONFIG=configs:(name value)**] [ARGS=args:(arg)*] :: Refused: no module can be loaded.
+        module|unload :: 4.0.0 :: O(1) :: name :: Refused: no module is loaded.
         monitor :: 1.0.0 ::  ::  :: Shows every command that the server runs.
         failover :: 6.2.0 :: O(1) :: target:[TO host port:integer [FORCE]] [ABORT] [TIMEOUT=milliseconds:integer] :: Lets this primary change places with a replica, without losing a write.
         psync :: 2.8.0 ::  :: replicationid offset:integer :: Asks for the stream from a place on. Replicas say it. :: syscmd

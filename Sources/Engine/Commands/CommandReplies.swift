@@ -82,6 +82,12 @@ public struct CommandReplies: Sendable {
             if let replacement = known.replacedBy {
                 pairs.append(.init("replaced_by", .bulk(replacement)))
             }
+            if let history = CommandHistory.all[spec.name] {
+                pairs.append(
+                    .init(
+                        "history",
+                        .set(history.map { .array([.bulk($0.version), .bulk($0.text)]) })))
+            }
             let arguments = known.arguments
             if !arguments.isEmpty {
                 pairs.append(.init("arguments", .array(arguments.map(\.description))))

@@ -5,39 +5,8 @@
 /// them.
 public enum CommandsToCome {
     public static let table: [CommandSpec] =
-        generic
-        + server
-        + scripting
+        scripting
         + cluster
-
-    private static let generic: [CommandSpec] = [
-        CommandSpec(
-            "migrate", -6, [.write], .generic,
-            keys: [
-                .at(3, .rw, [.access, .delete]),
-                .after("KEYS", from: -2, to: -1, .rw, [.access, .delete, .incomplete]),
-            ], tips: [.nondeterministicOutput], acl: [.keyspace, .dangerous], .toCome)
-    ]
-
-    private static let server: [CommandSpec] = [
-        CommandSpec(
-            "module", -2, [], .server, .toCome,
-            subcommands: [
-                CommandSpec("module|help", 2, [.loading, .stale], .server, .toCome),
-                CommandSpec(
-                    "module|list", 2, [.admin, .noScript], .server,
-                    tips: [.nondeterministicOutputOrder], .toCome),
-                CommandSpec(
-                    "module|load", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
-                    .toCome),
-                CommandSpec(
-                    "module|loadex", -3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
-                    .toCome),
-                CommandSpec(
-                    "module|unload", 3, [.admin, .noScript, .noAsyncLoading, .protected], .server,
-                    .toCome),
-            ])
-    ]
 
     private static let scripting: [CommandSpec] = [
         CommandSpec(

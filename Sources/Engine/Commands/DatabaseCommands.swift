@@ -21,7 +21,9 @@ public enum DatabaseCommands {
         let isSync = count == 2 && context.arguments[1].equalsIgnoringCase("sync")
         let isAsync = count == 2 && context.arguments[1].equalsIgnoringCase("async")
         guard count == 1 || isSync || isAsync else { throw .syntax }
-        for database in databases { context.keyspace.removeAll(database) }
+        for database in databases {
+            context.changeCount += context.keyspace.removeAll(database)
+        }
         context.noteFlush()
         if isSync { context.keyspace.freeRetired(limit: .max) }
         // Whoever reads the log shall be empty afterwards as well, whatever it held.
@@ -37,6 +39,7 @@ public enum DatabaseCommands {
     @Sendable
     static func flushall(_ context: inout CommandContext) throws(CommandError) {
         try flush(&context, 0..<context.keyspace.databaseCount)
+        context.hasFlushedAll = !context.isReplaying
     }
 
     @Sendable
@@ -52,7 +55,7 @@ public enum DatabaseCommands {
         guard databases.contains(first), databases.contains(second) else {
             throw .databaseOutOfRange
         }
-        context.keyspace.swapDatabases(Int(first), Int(second))
+        context.keyspace.swapDatabases(Int(first), Int(second), now: context.now)
         context.logVerbatim()
         context.reply.ok()
     }

@@ -51,6 +51,7 @@ public enum GeoCommands {
             }
             context.logInstead("zadd", words: words)
         }
+        context.changeCount = update.added + update.updated
         context.reply.integer(countsUpdates ? update.added + update.updated : update.added)
     }
 

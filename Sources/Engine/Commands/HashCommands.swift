@@ -31,6 +31,7 @@ public enum HashCommands {
         let added = context.keyspace.setFields(
             key, context.database, entry, count: (arguments.count - 2) / 2, limits
         ) { FieldWords(arguments[2 &* $0 &+ 2], arguments[2 &* $0 &+ 3]) }
+        context.changeCount = (arguments.count - 2) / 2
         context.notify(.hash, "hset", key)
         return added
     }
@@ -60,6 +61,7 @@ public enum HashCommands {
         let (removed, isEmpty) = context.keyspace.removeFields(
             key, context.database, entry, count: arguments.count - 2
         ) { arguments[$0 &+ 2] }
+        context.changeCount = removed
         if removed > 0 {
             context.notify(.hash, "hdel", key)
             if isEmpty {

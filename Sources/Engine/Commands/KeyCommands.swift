@@ -17,6 +17,7 @@ public enum KeyCommands {
             context.notify(.generic, "del", key)
             removed += 1
         }
+        context.changeCount = removed
         context.reply.integer(removed)
     }
 

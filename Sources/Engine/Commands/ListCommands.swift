@@ -43,6 +43,7 @@ public enum ListCommands {
             key, context.database, entry, at: end, count: arguments.count - 2, bytes: bytes,
             context.limits.encodings.listNodes
         ) { arguments[$0 &+ 2] }
+        context.changeCount = arguments.count - 2
         context.notify(.list, end == .head ? "lpush" : "rpush", key)
         context.reply.integer(length)
     }
@@ -260,6 +261,7 @@ public enum ListCommands {
         let list = ListValue(entry)
         let count = list.count
         let kept = list.range(start, end)
+        context.changeCount = count - kept.count
         context.notify(.list, "ltrim", key)
         context.reply.ok()
         guard !kept.isEmpty else {
@@ -555,6 +557,7 @@ extension CommandContext {
         let list = ListValue(entry)
         let length = list.count
         let count = min(most, length)
+        changeCount = count
         reply.array(count)
         if end == .head {
             reply.bulks(of: list, 0..<count)

@@ -16,6 +16,7 @@ public enum SetCommands {
         let added = context.keyspace.addMembers(
             key, context.database, entry, count: arguments.count - 2, limits
         ) { arguments[$0 &+ 2] }
+        context.changeCount = added
         if added > 0 { context.notify(.set, "sadd", key) }
         context.reply.integer(added)
     }
@@ -30,6 +31,7 @@ public enum SetCommands {
         let (removed, isEmpty) = context.keyspace.removeMembers(
             key, context.database, entry, count: arguments.count - 2
         ) { .bytes(arguments[$0 &+ 2]) }
+        context.changeCount = removed
         if removed > 0 {
             context.notify(.set, "srem", key)
             if isEmpty { removeEmpty(&context, key) }
@@ -175,6 +177,7 @@ public enum SetCommands {
         }
         let wanted = Int(number)
         let set = SetValue(entry)
+        context.changeCount = min(wanted, set.count)
         if wanted >= set.count {
             context.notify(.set, "spop", key)
             context.reply.set(set.count)

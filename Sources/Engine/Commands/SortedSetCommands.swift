@@ -39,6 +39,7 @@ public enum SortedSetCommands {
             &context, &update, count: count, longest: longest,
             score: { $0 == 0 ? score : arguments[first + $0 * 2].knownScore },
             member: { arguments[first + $0 * 2 + 1] })
+        context.changeCount = update.added + update.updated
         if !update.increments {
             context.reply.integer(countsUpdates ? update.added + update.updated : update.added)
         } else if update.accepted > 0 {
@@ -207,6 +208,7 @@ public enum SortedSetCommands {
                 return removed > 0
             }
         }
+        context.changeCount = removed
         if left == 0 { context.keyspace.remove(key, context.database) }
         if removed > 0 {
             context.notify(.sortedSet, "zrem", key)
@@ -264,6 +266,7 @@ public enum SortedSetCommands {
             context.reply.score(score)
         }
         context.keyspace.removeSortedSetMembers(key, context.database, entry, ranks: ranks)
+        context.changeCount = count
         context.notify(.sortedSet, greatest ? "zpopmax" : "zpopmin", key)
         if held == count { context.notify(.generic, "del", key) }
     }

@@ -296,6 +296,7 @@ extension SortedSetCommands {
             context.notify(.sortedSet, event, key)
             if ranks.count == held { context.notify(.generic, "del", key) }
         }
+        context.changeCount = ranks.count
         context.reply.integer(ranks.count)
     }
 }

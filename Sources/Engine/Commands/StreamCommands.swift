@@ -157,6 +157,7 @@ public enum StreamCommands {
             return deleted > 0
         }
         if deleted > 0 { context.notify(.stream, "xdel", key) }
+        context.changeCount = deleted
         context.reply.integer(deleted)
     }
 
@@ -181,6 +182,7 @@ public enum StreamCommands {
                 context.logStreamWords(key, options.thresholdIndex, options, id: nil)
             }
         }
+        context.changeCount = deleted
         context.reply.integer(deleted)
     }
 

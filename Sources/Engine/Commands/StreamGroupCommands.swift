@@ -215,6 +215,7 @@ enum StreamGroupCommands {
             }
             return acknowledged > 0
         }
+        context.changeCount = acknowledged
         context.reply.integer(acknowledged)
     }
 

@@ -169,9 +169,7 @@ public enum StringCommands {
         _ options: StringOptions, _ change: DeadlineChange
     ) {
         if case .set(let deadline) = change {
-            if options.unit != .pointInMilliseconds || options.returnsOld {
-                context.logInsteadSet(key, value, deadline: deadline)
-            }
+            context.logInsteadSet(key, value, deadline: deadline)
         } else if options.returnsOld {
             var words = [key, value]
             if options.onlyIfAbsent { words.append(ByteSlice("NX")) }

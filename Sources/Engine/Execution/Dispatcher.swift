@@ -102,6 +102,7 @@ public struct Dispatcher: ~Copyable {
         context.canonical = canonical
         context.isLogged = false
         context.versionBefore = context.keyspace.version
+        context.changeCount = 0
         let firstKey = Int(facts.firstKey)
         context.firstKeyIndex = firstKey
         if _slowPath(context.keyspace.recordsTouched), firstKey == 0, facts.flags.contains(.write) {
@@ -145,6 +146,7 @@ public struct Dispatcher: ~Copyable {
             precondition(
                 flags.contains(.write) || flags.contains(.mayReplicate),
                 "a command without the write flag changed a key")
+            context.changes &+= UInt64(max(context.changeCount, 1))
             if !context.isLogged { context.logVerbatim() }
         }
     }

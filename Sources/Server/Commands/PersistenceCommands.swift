@@ -55,9 +55,6 @@ enum PersistenceCommands {
     static func rewriteLog(
         _ state: inout ServerState, _ session: Session, _ arguments: Arguments
     ) throws(CommandError) {
-        guard state.durability.writer != nil else {
-            throw .text("ERR there is no log to rewrite: appendonly is off")
-        }
         if state.saving.isRewriting {
             throw .text("ERR Background append only file rewriting already in progress")
         }

@@ -1,5 +1,6 @@
 internal import Engine
 internal import HoldfastBytes
+internal import HoldfastPlatform
 internal import HoldfastRESP
 internal import Log
 internal import Store
@@ -144,6 +145,7 @@ extension ServerState {
         batch.appendCommand(queued.words)
         let arguments = batch.arguments(of: 0)
         let mark = reply.buffer.count
+        let started = Ticks.now()
         var succeeded = true
         dispatcher.context.database = session.database
         if session.restrictions.contains(.limited),
@@ -181,7 +183,9 @@ extension ServerState {
         if session.tracking != nil { rememberRead(session, queued.row, arguments) }
         if !monitors.isEmpty { showToMonitors(queued.row, arguments, session) }
         if !succeeded { noteError(replyAt: mark) }
-        dispatcher.counters.ran(queued.row, ticks: 0, failed: !succeeded)
+        let ticks = Ticks.now() &- started
+        dispatcher.counters.ran(queued.row, ticks: ticks, failed: !succeeded)
+        if ticks >= slowTicks { noteSlow(queued.row, arguments, ticks, session) }
         statistics.commandsProcessed &+= 1
     }
 }

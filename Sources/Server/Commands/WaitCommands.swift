@@ -124,7 +124,9 @@ extension ServerState {
 
     fileprivate mutating func replyDurability(_ session: Session) {
         reply.array(2)
-        reply.integer(isDurable(session) ? 1 : 0)
+        let isLocal =
+            durability.writer == nil ? session.lastWrite == .zero : isDurable(session)
+        reply.integer(isLocal ? 1 : 0)
         reply.integer(replicas.count(durable: session.lastWrite))
     }
 

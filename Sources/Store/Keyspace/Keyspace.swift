@@ -654,9 +654,11 @@ public struct Keyspace: ~Copyable {
     // MARK: Whole databases
 
     /// Exchanges two databases.
-    public mutating func swapDatabases(_ first: Int, _ second: Int) {
+    ///
+    /// - Parameter now: Unix ms; a key whose deadline has passed counts as absent for who watches it.
+    public mutating func swapDatabases(_ first: Int, _ second: Int, now: Int64) {
         guard first != second else { return }
-        touchAll(first, second)
+        touchAll(first, second, now: now)
         let base = unsafe databases
         let held = unsafe (base + first).move()
         unsafe (base + first).moveInitialize(from: base + second, count: 1)
@@ -672,7 +674,7 @@ public struct Keyspace: ~Copyable {
         let base = unsafe databases
         let removed = unsafe base[database].table.count
         guard removed > 0 else { return 0 }
-        touchAll(database, database)
+        touchAll(database, database, now: nil)
         let held = unsafe (base + database).move()
         unsafe (base + database).initialize(to: NumberedDatabase())
         detached.append(DetachedDatabase(held, in: epochs.current))
@@ -684,17 +686,23 @@ public struct Keyspace: ~Copyable {
     /// So many blocks, a fraction of a ms, are freed at once when a database is emptied.
     private static let freedAtOnce = 4096
 
+    /// Whether a key of this hash is there whose deadline hasn't passed.
+    private func isAlive(_ hash: UInt64, _ database: Int, _ now: Int64?) -> Bool {
+        let found = unsafe databases[database].table.find(hash, hasher: hasher) { entry in
+            guard let now, let deadline = entry.deadline else { return true }
+            return deadline > now
+        }
+        return found != nil
+    }
+
     /// Notes that every key of two databases (or of one, named twice) may have changed.
-    private mutating func touchAll(_ first: Int, _ second: Int) {
+    private mutating func touchAll(_ first: Int, _ second: Int, now: Int64?) {
         guard recordsTouched else { return }
         hasTouchedAll = true
         for mark in watchedMarks {
             for number in first == second ? [first] : [first, second] {
                 let hash = mark &- Self.touchMark(0, database: number)
-                let isThere =
-                    unsafe databases[first].table.contains(hash, hasher: hasher)
-                    || databases[second].table.contains(hash, hasher: hasher)
-                if isThere { touched.append(mark) }
+                if isAlive(hash, first, now) || isAlive(hash, second, now) { touched.append(mark) }
             }
         }
     }
