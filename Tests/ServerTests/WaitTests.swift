@@ -72,4 +72,22 @@ struct WaitTests {
                     "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."))
         #expect(try without.command("WAITAOF", "0", "0", "0") == both)
     }
+
+    @Test(
+        "WAITAOF says that a sync failed instead of counting",
+        .enabled(if: FaultInjector.obstacle == nil))
+    func failedSync() throws {
+        let server = try ServerProcess(["--appendonly", "yes", "--appendfsync", "no"])
+        let connection = try server.connect()
+        try connection.command("SET", "a", "1")
+        try #expect(connection.command("WAITAOF", "1", "0", "10000").items?.first?.integer == 1)
+        let injector = try FaultInjector(server.processIdentifier, "fdatasync:error=EIO")
+        try connection.command("SET", "a", "2")
+        let reply = try connection.command("WAITAOF", "1", "0", "20000")
+        #expect(reply.text?.hasPrefix("MISCONF ") ?? false, "\(reply)")
+        injector.end()
+        try connection.waitFor("the log to heal") {
+            try connection.command("WAITAOF", "1", "0", "10000").items?.first?.integer == 1
+        }
+    }
 }

@@ -27,7 +27,7 @@ extension ServerState {
     mutating func resumeHistory() {
         guard let aux = saving.loadedAux, let text = aux.replicationID,
             let id = text.withSlice({ HistoryID($0) }), let offset = aux.replicationOffset,
-            offset >= 0, durability.writer == nil
+            (0..<1 << 62).contains(offset), durability.writer == nil
         else { return }
         let lsn = LSN(UInt64(offset))
         let database = aux.streamDatabase ?? 0
