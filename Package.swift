@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "CJemalloc", path: "Sources/C/CJemalloc", pkgConfig: "jemalloc"),
         .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4"),
         .systemLibrary(name: "CLZF", path: "Sources/C/CLZF", pkgConfig: "liblzf"),
+        .systemLibrary(name: "CPCRE2", path: "Sources/C/CPCRE2", pkgConfig: "libpcre2-8"),
         .target(
             name: "HoldfastBytes", dependencies: ["CLinux"], path: "Sources/Bytes",
             swiftSettings: serverSide),
@@ -90,10 +91,18 @@ let package = Package(
             name: "holdfast-server",
             dependencies: ["Server", "HoldfastPlatform", "CJemalloc"],
             path: "Sources/holdfast-server", swiftSettings: serverSide),
+        .target(
+            name: "ToolKit", dependencies: ["HoldfastBytes", "HoldfastPlatform", "CPCRE2"],
+            path: "Tools/toolkit", swiftSettings: serverSide),
+        .target(
+            name: "AOFCheck",
+            dependencies: [
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Log", "Snapshot", "ToolKit",
+            ],
+            path: "Tools/aof-check", exclude: ["program"], swiftSettings: serverSide),
         .executableTarget(
-            name: "aof-check",
-            dependencies: ["HoldfastBytes", "HoldfastPlatform", "Log"],
-            path: "Tools/aof-check", swiftSettings: serverSide),
+            name: "aof-check", dependencies: ["AOFCheck"],
+            path: "Tools/aof-check/program", swiftSettings: serverSide),
         .executableTarget(
             name: "bench",
             dependencies: ["HoldfastBytes", "HoldfastPlatform"],
@@ -158,13 +167,20 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Server", "Engine", "Store", "Log", "Snapshot", "HoldfastBytes", "HoldfastRESP",
-                "HoldfastPlatform", "TestSupport",
+                "AOFCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
         .testTarget(
             name: "FuzzTests", dependencies: ["FuzzTargets"],
             path: "Tests/FuzzTests", swiftSettings: strict),
+        .testTarget(
+            name: "ToolTests",
+            dependencies: [
+                "ToolKit", "AOFCheck", "aof-check", "Log", "HoldfastBytes", "HoldfastPlatform",
+                "TestSupport",
+            ],
+            path: "Tests/ToolTests", exclude: ["Goldens"], swiftSettings: strict),
         .testTarget(
             name: "PeerTests",
             dependencies: ["HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport"],
@@ -181,7 +197,7 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: strict))
     for name in [
         "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
-        "rdb", "restore", "stream", "canary",
+        "rdb", "restore", "stream", "aof-check", "canary",
     ] {
         package.targets.append(
             .executableTarget(

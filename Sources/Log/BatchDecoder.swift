@@ -91,7 +91,7 @@ public enum BatchDecoder {
                 return .invalid("opening line is damaged")
             }
             guard version == LogFormat.version else {
-                return .invalid("format version \(version) is not known to this program")
+                return .invalid(LogFormat.unknownVersion(version))
             }
             guard let segment = fields.number(), let first = fields.number(),
                 let history = fields.history(), let milliseconds = fields.number(),

@@ -1,17 +1,17 @@
-internal import HoldfastBytes
-internal import HoldfastPlatform
+public import HoldfastBytes
+public import HoldfastPlatform
 
 /// A file read front to back in bounded memory: a window that moves, and grows only for one item that
 /// is larger. Offsets beyond the size at opening don't exist, whatever a length field claims.
-struct FileWindow: ~Copyable {
-    let size: Int64
+public struct FileWindow: ~Copyable {
+    public let size: Int64
     private let file: any File
     private let bytesStep: Int
     private var buffer = ByteBuffer()
     private var start: Int64 = 0
 
     /// - Parameter bytes: where the file ends for us; nil for its size.
-    init(_ file: any File, bytes: Int64? = nil, step: Int = 1 << 20) throws(SystemError) {
+    public init(_ file: any File, bytes: Int64? = nil, step: Int = 1 << 20) throws(SystemError) {
         self.file = file
         let actual = try file.size()
         size = min(actual, bytes ?? actual)
@@ -20,7 +20,9 @@ struct FileWindow: ~Copyable {
 
     /// The bytes from `offset` on: at least `count` of them, or all that the file has. Valid until the
     /// next call.
-    mutating func bytes(from offset: Int64, atLeast count: Int64) throws(SystemError) -> ByteSlice {
+    public mutating func bytes(from offset: Int64, atLeast count: Int64) throws(SystemError)
+        -> ByteSlice
+    {
         if offset >= size { return ByteSlice() }
         let held = start + Int64(buffer.count)
         if offset < start || offset > held {
@@ -42,12 +44,12 @@ struct FileWindow: ~Copyable {
     }
 
     /// The bytes from `offset` on, at least one window of them or all that the file has.
-    mutating func bytes(from offset: Int64) throws(SystemError) -> ByteSlice {
+    public mutating func bytes(from offset: Int64) throws(SystemError) -> ByteSlice {
         try bytes(from: offset, atLeast: Int64(bytesStep))
     }
 
     /// The offset after the last byte at or after `offset` that isn't zero; `offset` if all are.
-    mutating func endOfData(from offset: Int64) throws(SystemError) -> Int64 {
+    public mutating func endOfData(from offset: Int64) throws(SystemError) -> Int64 {
         var end = offset
         var position = offset
         while position < size {

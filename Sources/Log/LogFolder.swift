@@ -16,6 +16,18 @@ public struct LogFolder: Equatable, Sendable {
         self.fileName = fileName
     }
 
+    /// For a file that no folder holds: `singleFilePath` is its path.
+    init(standingAlone path: String) {
+        if let slash = path.lastIndex(of: "/") {
+            // The root's name is empty, as the paths here end without a slash.
+            self.init(
+                directory: String(path[..<slash]),
+                fileName: String(path[path.index(after: slash)...]))
+        } else {
+            self.init(directory: ".", fileName: path)
+        }
+    }
+
     /// The log folder itself.
     public var path: String { "\(directory)/\(folderName)" }
     public var manifestName: String { "\(fileName).manifest" }

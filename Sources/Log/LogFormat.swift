@@ -64,6 +64,15 @@ public enum LogFormat {
     /// No line of ours, with its end, is longer. (Redis's own bound is 1,023.)
     public static let lineBytesMax = 127
 
+    static func unknownVersion(_ version: Int64) -> String {
+        "format version \(version) is not known to this program"
+    }
+
+    /// Whether a reader's reason is that a newer program wrote this.
+    public static func isUnknownVersion(_ reason: String) -> Bool {
+        reason.hasPrefix("format version ")
+    }
+
     /// The longest opening line: each number at its largest.
     static let openingBytesMax = 6 + 20 + 20 + 41 + 20 + 3 + 9 + 2
     /// The longest annotation.

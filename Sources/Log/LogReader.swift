@@ -1,4 +1,4 @@
-public import HoldfastBytes
+internal import HoldfastBytes
 public import HoldfastPlatform
 internal import HoldfastRESP
 
@@ -13,25 +13,14 @@ public struct RecoverySettings: Sendable {
     public var mayStartEmpty = false
     /// The id to take where there is no history yet, drawn at random by the caller.
     public var freshHistory: HistoryID
+    /// Batches, commands and transactions above it are read without being held whole, for readers with bounded
+    /// memory; `RecordBatch.isHeld` tells them. Whoever applies records must hold all.
+    public var heldBytesMax: Int64 = .max
 
     public init(folder: LogFolder, freshHistory: HistoryID) {
         self.folder = folder
         self.freshHistory = freshHistory
     }
-}
-
-/// Some whole records in log order.
-public struct RecordBatch {
-    /// Whole records, each MULTI with its EXEC. Valid until the receiver returns.
-    public let records: ByteSlice
-    public let firstLSN: LSN
-    /// Unix time at which they were logged, never decreasing; 0 in a plain file without time stamps.
-    public let milliseconds: Int64
-    /// The database in which the first record is to be applied.
-    public let database: Int
-    /// The first batch of a file. `database` says what is selected: 0 in a plain file, in a segment what
-    /// its opening line says.
-    public let beginsFile: Bool
 }
 
 /// One file as it was loaded.
@@ -217,13 +206,29 @@ public enum LogReader {
     }
 
     /// The same reading and the same verdict, changing nothing and taking no lock.
+    ///
+    /// - Parameter listing: read as if this were the manifest; nil for the one on disk.
     public static func inspect(
-        _ settings: RecoverySettings, on fileSystem: any FileSystem, apply: Apply = { _ in },
+        _ settings: RecoverySettings, listing manifest: Manifest? = nil,
+        on fileSystem: any FileSystem, apply: Apply = { _ in },
         snapshot: LoadSnapshot = { _ in throw SnapshotsUnread() },
         progress: Progress = { _, _ in }
     ) throws(LogReadError) -> RecoveredLog {
         var recovery = Recovery(settings, fileSystem, isInspection: true)
-        return try recovery.run(apply, snapshot, progress)
+        guard let manifest else { return try recovery.run(apply, snapshot, progress) }
+        return try recovery.inspect(manifest, apply, snapshot, progress)
+    }
+
+    /// The same for one file that stands alone: a plain AOF, an RDB with commands behind it, or a segment.
+    public static func inspectFile(
+        _ path: String, _ settings: RecoverySettings, on fileSystem: any FileSystem,
+        apply: Apply = { _ in }, snapshot: LoadSnapshot = { _ in throw SnapshotsUnread() },
+        progress: Progress = { _, _ in }
+    ) throws(LogReadError) -> RecoveredLog {
+        var settings = settings
+        settings.folder = LogFolder(standingAlone: path)
+        var recovery = Recovery(settings, fileSystem, isInspection: true)
+        return try recovery.inspectFile(apply, snapshot, progress)
     }
 }
 
@@ -281,6 +286,41 @@ private struct Recovery {
         }
         log.lock = lock
         return log
+    }
+
+    mutating func inspect(
+        _ listing: Manifest, _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot,
+        _ progress: LogReader.Progress
+    ) throws(LogReadError) -> RecoveredLog {
+        manifest = listing
+        if let histories = manifest.histories { log.histories = histories }
+        try load(apply, snapshot, progress)
+        return log
+    }
+
+    mutating func inspectFile(
+        _ apply: LogReader.Apply, _ snapshot: LogReader.LoadSnapshot,
+        _ progress: LogReader.Progress
+    ) throws(LogReadError) -> RecoveredLog {
+        importsSingleFile = true
+        var line = Manifest.Line(name: folder.fileName, sequence: 1, type: .base)
+        if let number = try onDisk(try segmentNumber(folder.singleFilePath)) {
+            line.type = .incremental
+            line.sequence = number
+        }
+        return try inspect(Manifest(lines: [line]), apply, snapshot, progress)
+    }
+
+    /// The number that a segment's own opening line gives; 1 if it begins like a segment and can't be read, nil
+    /// for any other file.
+    private func segmentNumber(_ path: String) throws(SystemError) -> UInt64? {
+        guard try disk.kind(of: path) != nil else { return nil }
+        let file = try disk.open(path, .read)
+        defer { file.close() }
+        guard try beginning(of: file) == .segment else { return nil }
+        var reader = try SegmentReader(file)
+        if case .line(let opening) = try reader.readOpening() { return opening.segment }
+        return 1
     }
 
     mutating func beginAnew(at lsn: LSN) throws(LogReadError) -> RecoveredLog {
@@ -380,7 +420,7 @@ private struct Recovery {
     private func holdsData(_ name: String) throws(SystemError) -> Bool {
         let file = try disk.open(folder.path(of: name), .read)
         defer { file.close() }
-        var reader = try SegmentReader(file)
+        var reader = try SegmentReader(file, heldBytesMax: settings.heldBytesMax)
         switch try reader.readOpening() {
         case .incomplete: return false
         case .invalid:
@@ -393,7 +433,7 @@ private struct Recovery {
         }
         switch try reader.next() {
         case .end, .zeros: return false
-        case .batch, .plain, .nonsense: return true
+        case .batch, .largeBatch, .plain, .nonsense: return true
         case .bad: return try reader.durableAfterBad() != nil
         }
     }
@@ -428,6 +468,12 @@ private struct Recovery {
                 try loadSegment(line, files[index], isNewest, apply, progress)
             } else {
                 if start == .snapshot { try loadSnapshot(line, files[index], snapshot) }
+                if start == .other, line.type == .base, manifest.history != nil,
+                    line.name.hasSuffix(".rdb")
+                {
+                    // Without this an emptied base would pass for a plain file without commands.
+                    throw corrupt(line, 0, "the base holds no RDB", lsn: line.firstLSN)
+                }
                 try loadPlain(line, files[index], isNewest, apply, progress)
             }
             loadedBytes = before + (try onDisk(try files[index].size()))
@@ -529,7 +575,9 @@ private struct Recovery {
         _ progress: LogReader.Progress
     ) throws(LogReadError) {
         var reader = try onDisk(
-            try SegmentReader(file, bytes: line.bytes, after: log.lastMilliseconds))
+            try SegmentReader(
+                file, bytes: line.bytes, after: log.lastMilliseconds,
+                heldBytesMax: settings.heldBytesMax))
         try noteBytesAfterEnd(line, file, reader.size)
         var loaded = LoadedFile(
             name: line.name, kind: .segment, firstLSN: log.end, endLSN: log.end, bytes: 0,
@@ -554,14 +602,21 @@ private struct Recovery {
             reading: while true {
                 let database = reader.database
                 let offset = reader.offset
-                switch try onDisk(try reader.next()) {
-                case .batch(let annotation, let records):
+                let step = try onDisk(try reader.next())
+                switch step {
+                case .batch(let annotation, _), .largeBatch(let annotation):
+                    var records = ByteSlice()
+                    if case .batch(_, let held) = step { records = held }
                     try give(
                         RecordBatch(
                             records: records, firstLSN: annotation.firstLSN,
                             milliseconds: annotation.milliseconds, database: database,
-                            beginsFile: !hasBegun),
-                        from: line, at: offset + Int64(annotation.lineBytes), apply)
+                            beginsFile: !hasBegun,
+                            place: RecordBatch.Place(
+                                name: line.name, file: file, range: offset..<reader.offset,
+                                recordsOffset: offset + Int64(annotation.lineBytes)),
+                            recordBytes: annotation.recordBytes),
+                        from: line, apply)
                     hasBegun = true
                     loaded.note(annotation.milliseconds)
                     report(reader.offset - offset, progress)
@@ -692,18 +747,26 @@ private struct Recovery {
         var reader = try onDisk(
             try PlainReader(
                 file, bytes: line.bytes, from: offset, lsn: log.end,
-                milliseconds: log.lastMilliseconds, database: log.database))
+                milliseconds: log.lastMilliseconds, database: log.database,
+                heldBytesMax: settings.heldBytesMax))
         var hasBegun = !beginsFile
         var stop = ReadStop.end
         reading: while true {
             let database = reader.database
-            switch try onDisk(try reader.next()) {
-            case .records(let records, let at, let first):
+            let step = try onDisk(try reader.next())
+            switch step {
+            case .records(_, let at, let first), .largeUnit(let at, let first, _):
+                var records = ByteSlice()
+                if case .records(let held, _, _) = step { records = held }
                 try give(
                     RecordBatch(
                         records: records, firstLSN: first, milliseconds: reader.milliseconds,
-                        database: database, beginsFile: !hasBegun),
-                    from: line, at: at, apply)
+                        database: database, beginsFile: !hasBegun,
+                        place: RecordBatch.Place(
+                            name: line.name, file: file, range: at..<reader.offset,
+                            recordsOffset: at, gaps: reader.gaps),
+                        recordBytes: Int64(reader.lsn.value - first.value)),
+                    from: line, apply)
                 hasBegun = true
                 loaded.note(reader.milliseconds)
                 report(reader.offset - at, progress)
@@ -734,16 +797,17 @@ private struct Recovery {
     }
 
     private mutating func give(
-        _ batch: RecordBatch, from line: Manifest.Line, at offset: Int64, _ apply: LogReader.Apply
+        _ batch: RecordBatch, from line: Manifest.Line, _ apply: LogReader.Apply
     ) throws(LogReadError) {
-        recordBytes += UInt64(batch.records.count)
+        recordBytes += UInt64(batch.recordBytes)
         do {
             try apply(batch)
         } catch {
             let fault = error as? RecordFault
             let inside = max(0, fault?.offset ?? 0)
             throw .corrupt(
-                folder: folder.path, file: path(of: line), offset: offset + Int64(inside),
+                folder: folder.path, file: path(of: line),
+                offset: (batch.place?.recordsOffset ?? 0) + Int64(inside),
                 lsn: batch.firstLSN.advanced(by: inside),
                 reason: fault?.reason ?? String(describing: error))
         }

@@ -58,7 +58,7 @@ public struct Manifest: Equatable, Sendable {
     }
 
     /// No manifest of ours or Redis's comes near; what is longer is refused unread.
-    public static let bytesMax = 64 << 20
+    public static let bytesMax = 4 << 20
     /// A line without its end; Redis reads 1,024 bytes at a time.
     static let lineBytesMax = 1023
     /// The longest that a line can be without its file name.
@@ -130,7 +130,7 @@ extension Manifest {
             throw damaged("the manifest's first line is damaged")
         }
         guard version == LogFormat.version else {
-            throw damaged("format version \(version) is not known to this program")
+            throw damaged(LogFormat.unknownVersion(version))
         }
         guard let history = fields.history(), let durable = fields.number(),
             let crc = fields.checksum(), fields.isAtEnd
@@ -239,8 +239,9 @@ extension Manifest {
         switch line.type {
         case .base where base != nil:
             throw LineFault(reason: "Found duplicate base file information")
+        // They rise, so the last one is the highest.
         case .incremental
-        where lines.contains { $0.type == .incremental && $0.sequence >= line.sequence }:
+        where lines.last { $0.type == .incremental }?.sequence ?? 0 >= line.sequence:
             throw LineFault(reason: "Found a non-monotonic sequence number")
         default: lines.append(line)
         }

@@ -8,6 +8,9 @@ struct PlainReader: ~Copyable {
     enum Step {
         /// Whole commands, each MULTI with its EXEC; valid until the next call.
         case records(ByteSlice, at: Int64, firstLSN: LSN)
+        /// A command or transaction too large to hold, which stays in the file from `at` to `offset`; with
+        /// the bytes that count in LSNs.
+        case largeUnit(at: Int64, firstLSN: LSN, recordBytes: Int64)
         case end
         case zeros
         /// The last command, or the last MULTI, isn't finished at the end of the file.
@@ -27,13 +30,18 @@ struct PlainReader: ~Copyable {
     /// Records that had annotations between them, without those.
     private var joined = ByteBuffer()
 
+    private let heldBytesMax: Int64
+    /// The comments inside the records given last.
+    private(set) var gaps: [Range<Int64>] = []
+
     /// Redis reads lines of up to 1,023 bytes with their end.
     private static let lineBytesMax = 1023
 
     init(
         _ file: any File, bytes: Int64?, from offset: Int64, lsn: LSN, milliseconds: Int64,
-        database: Int
+        database: Int, heldBytesMax: Int64 = .max
     ) throws(SystemError) {
+        self.heldBytesMax = heldBytesMax
         window = try FileWindow(file, bytes: bytes)
         self.offset = offset
         self.lsn = lsn
@@ -73,6 +81,7 @@ struct PlainReader: ~Copyable {
                 }
                 return .garbage(reason, at: position)
             case .incomplete where isLast: return .unfinished
+            case .incomplete where Int64(bytes.count) > heldBytesMax: return try nextLarge()
             case .incomplete: wanted = Int64(bytes.count) * 2
             }
         }
@@ -141,7 +150,9 @@ struct PlainReader: ~Copyable {
         let first = lsn
         var records = bytes.prefix(group.end)
         let inside = group.annotations.filter { $0.upperBound <= group.end }
+        if !gaps.isEmpty { gaps.removeAll() }
         if !inside.isEmpty {
+            gaps = inside.map { at + Int64($0.lowerBound)..<at + Int64($0.upperBound) }
             joined.removeAll()
             var from = 0
             for annotation in inside {
@@ -156,6 +167,50 @@ struct PlainReader: ~Copyable {
         lsn = lsn.advanced(by: records.count)
         walk = group.walk
         return .records(records, at: at, firstLSN: first)
+    }
+
+    /// As `scan` and `deliver`, over one unit that stays in the file.
+    private mutating func nextLarge() throws(SystemError) -> Step {
+        gaps = []
+        let at = offset
+        let first = lsn
+        var skim = RecordSkim(end: window.size)
+        var walked = walk
+        var position = offset
+        var recordBytes: Int64 = 0
+        while position < window.size {
+            let bytes = try window.bytes(from: position, atLeast: Int64(Self.lineBytesMax) + 1)
+            if bytes[0] == 0x23 {
+                let isLast = position + Int64(bytes.count) == window.size
+                switch line(bytes, at: 0, isLast: isLast) {
+                case .whole(let end):
+                    noteTime(bytes.prefix(end))
+                    position += Int64(end)
+                    continue
+                case .torn, .more: return .unfinished
+                case .ours: return .garbage(Self.oursInside, at: position)
+                case .tooLong: return .garbage("a comment of over 1,023 bytes", at: position)
+                }
+            }
+            switch try skim.scan(&window, from: position) {
+            case .incomplete: return .unfinished
+            case .invalid(let offset, let reason):
+                let isZero = try window.bytes(from: offset, atLeast: 1).prefix(1) == ByteSlice("\0")
+                if isZero, try window.endOfData(from: offset) == offset { return .unfinished }
+                return .garbage(reason, at: offset)
+            case .whole(let end):
+                walked.note(skim)
+                recordBytes += end - position
+                position = end
+            }
+            if !walked.isInTransaction {
+                offset = position
+                lsn = LSN(first.value + UInt64(recordBytes))
+                walk = walked
+                return .largeUnit(at: at, firstLSN: first, recordBytes: recordBytes)
+            }
+        }
+        return .unfinished
     }
 
     // MARK: - Lines that begin with #

@@ -8,6 +8,8 @@ public struct SegmentReader: ~Copyable {
     public enum Step {
         /// A valid batch; the records are valid until the next call.
         case batch(BatchAnnotation, records: ByteSlice)
+        /// A valid batch that is too large to hold; its records stay in the file.
+        case largeBatch(BatchAnnotation)
         /// The end of the file.
         case end
         /// Only zeros to the end of the file.
@@ -31,13 +33,17 @@ public struct SegmentReader: ~Copyable {
 
     var window: FileWindow
     private var walk = RecordWalk()
+    private let heldBytesMax: Int64
 
     /// - Parameter bytes: where the file ends for us; nil for its size.
     /// - Parameter milliseconds: the time of the last batch before this segment.
-    public init(_ file: any File, bytes: Int64? = nil, after milliseconds: Int64 = 0)
-        throws(SystemError)
-    {
+    /// - Parameter heldBytesMax: batches above it are checked part by part.
+    public init(
+        _ file: any File, bytes: Int64? = nil, after milliseconds: Int64 = 0,
+        heldBytesMax: Int64 = .max
+    ) throws(SystemError) {
         window = try FileWindow(file, bytes: bytes)
+        self.heldBytesMax = heldBytesMax
         self.milliseconds = milliseconds
     }
 
@@ -58,6 +64,13 @@ public struct SegmentReader: ~Copyable {
 
     /// Says where the segment begins, should its opening line be unreadable.
     mutating func expect(_ lsn: LSN) { self.lsn = lsn }
+
+    /// Goes on after a batch that was read before, instead of reading the opening line.
+    mutating func resume(at offset: Int64, lsn: LSN, database: Int) {
+        self.offset = offset
+        self.lsn = lsn
+        walk.database = database
+    }
 
     /// Reads the next batch. Only `.batch` moves on.
     public mutating func next() throws(SystemError) -> Step {
@@ -80,6 +93,7 @@ public struct SegmentReader: ~Copyable {
         guard annotation.recordBytes <= left else {
             return .bad("batch is cut off: \(left) of \(annotation.recordBytes) bytes are there")
         }
+        if annotation.recordBytes > heldBytesMax { return try nextLarge(annotation) }
         let total = annotation.lineBytes + Int(annotation.recordBytes)
         if bytes.count < total { bytes = try window.bytes(from: offset, atLeast: Int64(total)) }
         let records = bytes.slice(annotation.lineBytes..<total)
@@ -95,6 +109,20 @@ public struct SegmentReader: ~Copyable {
         lsn = annotation.endLSN
         milliseconds = annotation.milliseconds
         return .batch(annotation, records: records)
+    }
+
+    private mutating func nextLarge(_ annotation: BatchAnnotation) throws(SystemError) -> Step {
+        guard try isIntact(annotation, at: offset) else { return .bad("batch fails its checksum") }
+        let start = offset + Int64(annotation.lineBytes)
+        var walked = walk
+        if let fault = try walked.check(&window, start..<start + annotation.recordBytes) {
+            return .nonsense("batch is intact, but at its byte \(fault.offset): \(fault.reason)")
+        }
+        walk = walked
+        offset = start + annotation.recordBytes
+        lsn = annotation.endLSN
+        milliseconds = annotation.milliseconds
+        return .largeBatch(annotation)
     }
 
     private mutating func other(_ first: UInt8, _ bytes: ByteSlice, _ reason: String)

@@ -46,8 +46,43 @@ public enum RecordScanner {
         return .whole(end: cursor.offset, argumentCount: count, name: name)
     }
 
+    /// What stands at the start of some bytes where a header is due.
+    public enum Header: Equatable, Sendable {
+        /// `value` is a count of arguments or of bytes; the line ends before `end`.
+        case value(Int, end: Int)
+        case incomplete
+        case invalid(offset: Int, reason: String)
+    }
+
+    /// No header line, with its end, is longer.
+    public static let headerBytesMax = 27
+
+    /// Reads the `*n` line at the start of `bytes`: for readers that don't hold whole records.
+    public static func commandHeader(_ bytes: ByteSlice) -> Header {
+        switch header(bytes, 0x2a, max: argumentCountMax) {
+        case .value(0, _): .invalid(offset: 0, reason: "a command without arguments")
+        case let other: other
+        }
+    }
+
+    /// Reads the `$n` line at the start of `bytes`.
+    public static func argumentHeader(_ bytes: ByteSlice) -> Header {
+        header(bytes, 0x24, max: argumentBytesMax)
+    }
+
+    private static func header(_ bytes: ByteSlice, _ prefix: UInt8, max: Int) -> Header {
+        var cursor = HeaderCursor(bytes: bytes, offset: 0)
+        if let value = cursor.header(prefix, max: max) { return .value(value, end: cursor.offset) }
+        switch cursor.failure {
+        case .invalid(let offset, let reason): return .invalid(offset: offset, reason: reason)
+        case .whole, .incomplete: return .incomplete
+        }
+    }
+
+    public static let noLineEndReason = "no line end after an argument"
+
     private static func noLineEnd(_ offset: Int) -> Verdict {
-        .invalid(offset: offset, reason: "no line end after an argument")
+        .invalid(offset: offset, reason: noLineEndReason)
     }
 
     /// The bytes of the second argument of the record that `whole` has just described.

@@ -49,6 +49,7 @@ missing_packages() {
     pkg-config --exists libisal 2>/dev/null || echo libisal-dev
     pkg-config --exists liblz4 2>/dev/null || echo liblz4-dev
     pkg-config --exists liblzf 2>/dev/null || echo liblzf-dev
+    pkg-config --exists libpcre2-8 2>/dev/null || echo libpcre2-dev
     if [ "$1" = test ]; then
         command -v redis-server >/dev/null || echo redis-server
         command -v redis-cli >/dev/null && command -v redis-check-aof >/dev/null || echo redis-tools

@@ -5,6 +5,7 @@
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case resp, segment, manifest, config, commands, listpack, intset, ziplist, rdb, restore
     case stream
+    case aofCheck = "aof-check"
     /// Fails on purpose, to show that the machinery finds something.
     case canary
 
@@ -21,6 +22,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .rdb: try RDBTarget.run(bytes)
         case .restore: try RestoreTarget.run(bytes)
         case .stream: try StreamTarget.run(bytes)
+        case .aofCheck: try AOFCheckTarget.run(bytes)
         case .canary: try CanaryTarget.run(bytes)
         }
     }
