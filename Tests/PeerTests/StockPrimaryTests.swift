@@ -259,6 +259,29 @@ struct StockPrimaryTests {
         #expect(try replica.command("EXEC").isError)
     }
 
+    @Test("a primary that falls silent is given up, and gone on with when it speaks again")
+    func silence() throws {
+        let stock = try StockServer(Self.primaryArguments, listensOnTCP: true)
+        let primary = try stock.connect()
+        try primary.command("SET", "k", "v")
+        let server = try follow(stock.port, ["--repl-timeout", "1"])
+        let replica = try server.connect()
+        try replica.waitToCatchUp(with: primary)
+        kill(stock.processIdentifier, SIGSTOP)
+        defer { kill(stock.processIdentifier, SIGCONT) }
+        try replica.waitFor("the end of patience") {
+            server.log.contains("MASTER timeout") && server.log.contains("PING")
+        }
+        #expect(try replica.command("GET", "k") == .bulk("v"))
+        kill(stock.processIdentifier, SIGCONT)
+        try primary.command("CONFIG", "SET", "repl-ping-replica-period", "1")
+        try replica.command("CONFIG", "SET", "repl-timeout", "60")
+        try primary.command("SET", "k", "w")
+        try replica.waitToCatchUp(with: primary)
+        #expect(try replica.command("GET", "k") == .bulk("w"))
+        #expect(try primary.info("sync_full") == "1", "\(server.log)")
+    }
+
     @Test("a primary without PSYNC is followed by SYNC")
     func oldPrimary() throws {
         let stock = try StockServer(

@@ -203,6 +203,37 @@ struct BadPrimaryTests {
         #expect(try again.command("GET", "new99") == .bulk("value"))
     }
 
+    @Test("a snapshot in an LZ4 frame is taken, and is a base that a start reads")
+    func compressed() throws {
+        let folder = try TemporaryFolder()
+        try Data(try snapshot()).write(to: URL(fileURLWithPath: folder.file("plain")))
+        try #expect(
+            Subprocess.run(["lz4", folder.file("plain"), folder.file("packed")]).status == 0)
+        let bytes = Array(
+            try Data(contentsOf: URL(fileURLWithPath: folder.file("packed"))))
+        let primary = try LoopbackListener { connection in
+            Self.greet(connection)
+            connection.write("+FULLRESYNC \(Self.id) 77\r\n\n$EOF:\(Self.mark)\r\n")
+            for start in stride(from: 0, to: bytes.count, by: 100) {
+                connection.write(Array(bytes[start..<min(start + 100, bytes.count)]))
+            }
+            connection.write(Self.mark)
+            _ = connection.read(until: "ACK")
+            connection.write("*3\r\n$3\r\nSET\r\n$4\r\nlast\r\n$1\r\n1\r\n")
+            while connection.read() != nil {}
+        }
+        let (server, connection) = try server()
+        try #expect(connection.command("REPLICAOF", "127.0.0.1", "\(primary.port)") == .ok)
+        try connection.waitFor("the stream") { try connection.command("GET", "last") == .bulk("1") }
+        #expect(try connection.command("DBSIZE") == .integer(101))
+        primary.stop()
+        server.kill()
+        try server.start()
+        let again = try server.connect()
+        #expect(try again.command("DBSIZE") == .integer(101), "\(server.log)")
+        #expect(try again.command("MGET", "new7", "last") == .array([.bulk("value"), .bulk("1")]))
+    }
+
     @Test("half a transaction is nothing")
     func halfTransaction() throws {
         let bytes = try snapshot()

@@ -138,7 +138,12 @@ extension CommandLoop {
     private mutating func endTransfers() {
         state.disconnectReplicas()
         closeDoomed()
-        for transfer in state.replicas.transfers { transfer.join() }
+        for transfer in state.replicas.transfers {
+            // Closed by its thread, if that still uses the socket.
+            close(transfer.session)
+            if !transfer.isAbandoned { transfer.abandon() }
+            transfer.join()
+        }
         finishTransfers()
     }
 }
