@@ -1,7 +1,7 @@
 public import HoldfastBytes
 public import HoldfastPlatform
 
-public struct SnapshotReaderSettings: Sendable {
+public struct SnapshotReaderSettings {
     /// `rdbchecksum`: whether the file's checksum is compared. The one of an LZ4 frame always is.
     public var verifiesChecksum = true
     /// Another thread reads, expands and sums up.
@@ -10,6 +10,8 @@ public struct SnapshotReaderSettings: Sendable {
     /// Checks every byte of packed values, as `sanitize-dump-payload yes` does; else only that reading them
     /// can't go wrong.
     public var sanitizes = false
+    /// Bounds what is held of one string; nil: every string is held.
+    public var longStrings: LongStrings?
 
     public init() {}
 }
@@ -72,10 +74,22 @@ public struct SnapshotReader: ~Copyable {
         let feed = try BlockFeed(
             source, sums: settings.verifiesChecksum, isThreaded: settings.isThreaded,
             blockBytes: settings.blockBytes)
-        input = SnapshotInput(feed, sourceBytes: source.totalBytes)
+        input = SnapshotInput(
+            feed, sourceBytes: source.totalBytes, longStrings: settings.longStrings)
         verifiesChecksum = settings.verifiesChecksum
         values = ValueReader(
             sanitizes: settings.sanitizes, hasher: ByteHash(seed: .random(in: 0 ... .max)))
+    }
+
+    /// Reads on in the middle of an RDB of this version, where a record begins, in this database.
+    ///
+    /// Its checksum can't be verified: pass settings that don't.
+    public init(
+        _ source: any SnapshotSource, settings: SnapshotReaderSettings, version: Int, database: Int
+    ) throws(SystemError) {
+        try self.init(source, settings: settings)
+        self.version = version
+        self.database = database
     }
 
     /// The offset of the next byte in the RDB.
