@@ -251,4 +251,59 @@ public struct SnapshotReader: ~Copyable {
             try values.read(head.form, &input, into: &sink)
         } catch { throw failure(error) }
     }
+
+    /// Copies the key that `next` just gave, and its value, to another RDB.
+    ///
+    /// - Returns: whether all of it was copied.
+    fileprivate mutating func copyKey(
+        _ head: KeyHead, to output: inout SnapshotOutput, version: Int
+    ) throws(SnapshotCopyError) -> Bool {
+        let copier = ValueCopier(version: version)
+        do throws(ValueCopier.Fault) {
+            if let deadline = head.deadline {
+                output.buffer.append(Opcode.deadlineMilliseconds.rawValue)
+                output.buffer.append(littleEndian: UInt64(bitPattern: deadline), bytes: 8)
+            }
+            if let idle = head.idleSeconds {
+                output.buffer.append(Opcode.idle.rawValue)
+                output.buffer.append(length: idle)
+            }
+            if let frequency = head.frequency {
+                output.buffer.append(Opcode.frequency.rawValue)
+                output.buffer.append(frequency)
+            }
+            output.buffer.append(copier.form(of: head.form).rawValue)
+            guard input.longCount(.key) == nil else {
+                throw .read(ReadFault(reason: .tooLong, offset: head.offset))
+            }
+            do throws(SnapshotWriteError) {
+                try output.write(string: key)
+            } catch { throw .write(error) }
+            try copier.copy(head.form, &input, to: &output)
+            do throws(SnapshotWriteError) {
+                try output.flushIfDue()
+            } catch { throw .write(error) }
+        } catch {
+            switch error {
+            case .read(let fault): throw .read(failure(fault))
+            case .write(let error): throw .write(error)
+            }
+        }
+        return !copier.loses(head.form)
+    }
+}
+
+extension SnapshotWriter {
+    /// Copies the key that `reader` just gave, and its value.
+    ///
+    /// After an error the new file is of no use.
+    /// - Returns: false if something that the new version has no place for was left out: deadlines of fields.
+    @discardableResult
+    public mutating func copy(
+        _ head: SnapshotReader.KeyHead, from reader: inout SnapshotReader
+    ) throws(SnapshotCopyError) -> Bool {
+        let isWhole = try reader.copyKey(head, to: &output, version: version)
+        do throws(SnapshotWriteError) { try countKey() } catch { throw .write(error) }
+        return isWhole
+    }
 }

@@ -24,7 +24,10 @@ public struct DataDigest: Equatable, Sendable {
     }
 
     /// Adds a key of the database that was begun last.
-    public mutating func add(_ key: KeyDigest) { digest = digest ^ SHA1.hash(key.digest) }
+    public mutating func add(_ key: KeyDigest) { add(keys: SHA1.hash(key.digest)) }
+
+    /// Adds several: the SHA-1 of their digests, xored.
+    public mutating func add(keys sum: SHA1.Digest) { digest = digest ^ sum }
 
     mutating func add(_ entry: Entry) {
         var single = KeyDigest(key: SHA1.hash(entry.key), type: entry.type)

@@ -43,6 +43,7 @@ protocol Expander: AnyObject {
     func expand(_ input: ByteSlice, into target: UnsafeMutableRawBufferPointer) -> Expansion
 }
 
+@safe
 final class GzipExpander: Expander {
     private var stream = unsafe z_stream()
     private var isGood: Bool
@@ -72,6 +73,7 @@ final class GzipExpander: Expander {
     }
 }
 
+@safe
 final class ZstdExpander: Expander {
     private let stream: OpaquePointer?
     /// 32 MiB: what every level but the highest ones and `--long` keep to.

@@ -50,8 +50,8 @@ final class InputSource: SnapshotSource, @unchecked Sendable {
         if isOwned {
             descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
             if descriptor < 0 { throw SystemError(call: "open", path: path, errno: errno) }
-            var status = unsafe stat()
-            if unsafe fstat(descriptor, &status) == 0, unsafe status.st_mode & S_IFMT == S_IFDIR {
+            var status = stat()
+            if unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
                 _ = close(descriptor)
                 throw SystemError(call: "read", path: path, errno: EISDIR)
             }
@@ -185,11 +185,11 @@ struct InputFile {
             bytes = nil
             return
         }
-        var status = unsafe stat()
+        var status = stat()
         // SAFETY: `status` is ours for the call.
         if unsafe stat(path, &status) != 0 {
             throw SystemError(call: "open", path: path, errno: errno)
         }
-        bytes = unsafe status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
+        bytes = status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
     }
 }
