@@ -24,6 +24,11 @@ public enum SHA1 {
             return result
         }
 
+        /// The first 128 bits.
+        public var halves: (UInt64, UInt64) {
+            (UInt64(a) << 32 | UInt64(b), UInt64(c) << 32 | UInt64(d))
+        }
+
         /// Forty hexadecimal digits in lower case.
         public var hex: String {
             let digits = Array("0123456789abcdef".utf8)

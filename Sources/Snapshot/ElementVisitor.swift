@@ -58,10 +58,8 @@ public struct CheckingSink<Visitor: ElementVisitor>: ValueSink {
     }
 
     /// Another value comes.
-    public mutating func begin() {
-        elementCount = 0
-        stream = nil
-    }
+    @inline(__always)
+    public mutating func begin() { elementCount = 0 }
 
     public mutating func string(_ bytes: ByteSlice) { visitor.string(bytes) }
 
@@ -169,10 +167,12 @@ public struct CheckingSink<Visitor: ElementVisitor>: ValueSink {
 
     // MARK: Streams
 
+    private var isStream = false
     private var isStreamPassedOver = false
 
     public mutating func beginStream() {
         stream = StreamCheck(hasher: hasher)
+        isStream = true
         isStreamPassedOver = false
     }
 
@@ -219,9 +219,15 @@ public struct CheckingSink<Visitor: ElementVisitor>: ValueSink {
         visitor.consumerItem(id)
     }
 
+    @inline(__always)
     public mutating func end() throws(StreamFault) {
+        if _slowPath(isStream) { try endStream() }
+    }
+
+    private mutating func endStream() throws(StreamFault) {
+        isStream = false
+        defer { stream = nil }
         try stream?.finish()
-        stream = nil
     }
 
     public mutating func passedOver(bytes: UInt64) {
@@ -231,36 +237,53 @@ public struct CheckingSink<Visitor: ElementVisitor>: ValueSink {
 }
 
 /// Which members of one value were there already, by a 64-bit hash, which chance makes equal once in 2⁶⁴ pairs.
+///
+/// Sixteen tables, so that what grows at a time is small.
 struct MemberHashes {
     private let countMax: Int
-    private var slots: [UInt64] = []
-    private var mask = 0
-    private var count = 0
+    private var tables: [MemberHashTable]
     private var isOn = false
+    private var used = 0
 
-    init(countMax: Int) { self.countMax = countMax }
+    init(countMax: Int) {
+        self.countMax = countMax
+        tables = (0..<16).map { _ in MemberHashTable() }
+    }
 
     /// A value of `count` members comes; above the bound nothing is compared.
     ///
     /// The room grows with the members that really come: nobody vouches for the count.
     mutating func begin(count: Int) {
         isOn = count <= countMax
-        self.count = 0
-        if !isOn || slots.count > 1 << 13 { slots = [] }
-        guard isOn else { return }
-        if slots.isEmpty { slots = [UInt64](repeating: 0, count: 64) }
-        // Only as much of it as a small value needs is used, so that only that must be cleared.
-        var size = 64
-        while size < slots.count, size * 3 < count * 4 { size *= 2 }
-        mask = size - 1
-        for index in 0..<size { slots[index] = 0 }
+        // A small value uses one table only.
+        for index in 0..<used { tables[index].clear() }
+        used = isOn ? (count <= 4096 ? 1 : 16) : 0
     }
 
     @inline(__always)
     mutating func insert(_ hash: UInt64) -> Bool {
         if !isOn { return true }
+        return tables[used == 1 ? 0 : Int(hash >> 60)].insert(hash == 0 ? 1 : hash)
+    }
+}
+
+private struct MemberHashTable {
+    private var slots = [UInt64](repeating: 0, count: 64)
+    private var mask = 63
+    private var count = 0
+
+    mutating func clear() {
+        if slots.count > 1 << 13 { slots = [UInt64](repeating: 0, count: 64) }
+        // Only as much of the room as a value needs is used, so that only that must be cleared.
+        for index in 0...min(mask, slots.count - 1) { slots[index] = 0 }
+        mask = 63
+        count = 0
+    }
+
+    @inline(__always)
+    mutating func insert(_ hash: UInt64) -> Bool {
         if _slowPath(count &* 4 >= (mask &+ 1) &* 3) { grow() }
-        return put(hash == 0 ? 1 : hash)
+        return put(hash)
     }
 
     @inline(__always)
@@ -278,7 +301,6 @@ struct MemberHashes {
     private mutating func grow() {
         let old = slots
         let size = mask + 1
-        slots = []
         slots = [UInt64](repeating: 0, count: size * 2)
         mask = size * 2 - 1
         count = 0

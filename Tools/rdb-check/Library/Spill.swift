@@ -9,15 +9,16 @@ final class Spill {
     private var buffers: [ByteBufferBox]
     private var files: [Int32]
     private var written: [Int64]
-    private static let bufferBytes = 16 << 10
+    private let bufferBytes: Int
 
     /// A buffer that can stand in an array.
     private final class ByteBufferBox {
         var buffer = ByteBuffer()
     }
 
-    init(partitions count: Int) {
+    init(partitions count: Int, bufferBytes: Int = 16 << 10) {
         self.count = count
+        self.bufferBytes = bufferBytes
         buffers = (0..<count).map { _ in ByteBufferBox() }
         files = [Int32](repeating: -1, count: count)
         written = [Int64](repeating: 0, count: count)
@@ -32,24 +33,15 @@ final class Spill {
     ) throws(SystemError) {
         let box = buffers[partition]
         body(&box.buffer)
-        if _slowPath(box.buffer.count >= Self.bufferBytes) { try flush(partition) }
+        if _slowPath(box.buffer.count >= bufferBytes) { try flush(partition) }
     }
 
     private func flush(_ partition: Int) throws(SystemError) {
         if files[partition] < 0 { files[partition] = try Self.temporaryFile() }
         let box = buffers[partition]
-        while !box.buffer.isEmpty {
-            let part = box.buffer.slice
-            // SAFETY: the kernel reads exactly the slice.
-            let got = unsafe write(files[partition], part.pointer, part.count)
-            let code = errno
-            if got > 0 {
-                box.buffer.consume(got)
-                written[partition] += Int64(got)
-            } else if code != EINTR {
-                throw SystemError(call: "write", path: Self.folder, errno: got == 0 ? EIO : code)
-            }
-        }
+        try Self.write(box.buffer.slice, to: files[partition])
+        written[partition] += Int64(box.buffer.count)
+        box.buffer.removeAll()
     }
 
     func bytes(of partition: Int) -> Int64 {
@@ -86,6 +78,20 @@ final class Spill {
         return body(whole.slice)
     }
 
+    static func write(_ bytes: ByteSlice, to file: Int32) throws(SystemError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            // SAFETY: the kernel reads exactly the slice.
+            let got = unsafe Glibc.write(file, rest.pointer, rest.count)
+            let code = errno
+            if got > 0 {
+                rest = rest.dropFirst(got)
+            } else if code != EINTR {
+                throw SystemError(call: "write", path: folder, errno: got == 0 ? EIO : code)
+            }
+        }
+    }
+
     static var folder: String {
         // SAFETY: the text is copied before anything changes the environment.
         unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
@@ -103,8 +109,14 @@ final class Spill {
 /// Finds keys that a file has twice, by 64-bit hashes, in memory that doesn't depend on their number.
 final class RepeatedKeys {
     private let hasher = ByteHash(seed: .random(in: 0 ... .max))
-    private let spill = Spill(partitions: 256)
+    private let spill = Spill(partitions: partitions, bufferBytes: 48 << 10)
     private(set) var failure: SystemError?
+    /// The newest hashes of each partition, which go to the spill together.
+    private var newest = [UInt64](repeating: 0, count: partitions * newestMax)
+    private var counts = [Int](repeating: 0, count: partitions)
+
+    private static let partitions = 256
+    private static let newestMax = 64
 
     @inline(__always)
     func hash(_ key: ByteSlice, _ database: Int) -> UInt64 {
@@ -113,10 +125,24 @@ final class RepeatedKeys {
 
     @inline(__always)
     func add(_ key: ByteSlice, _ database: Int) {
-        guard failure == nil else { return }
         let hash = hash(key, database)
+        let partition = Int(hash >> 56)
+        let count = counts[partition]
+        newest[partition &* Self.newestMax &+ count] = hash
+        counts[partition] = count &+ 1
+        if _slowPath(count &+ 1 == Self.newestMax) { move(partition) }
+    }
+
+    @inline(never)
+    private func move(_ partition: Int) {
+        let count = counts[partition]
+        counts[partition] = 0
+        guard failure == nil else { return }
         do throws(SystemError) {
-            try spill.append(to: Int(hash >> 56)) { $0.appendWord(hash) }
+            let start = partition * Self.newestMax
+            try spill.append(to: partition) { buffer in
+                for index in start..<start + count { buffer.appendWord(newest[index]) }
+            }
         } catch { failure = error }
     }
 
@@ -125,6 +151,7 @@ final class RepeatedKeys {
         var found: Set<UInt64> = []
         var slots: [UInt64] = []
         for partition in 0..<spill.count where failure == nil {
+            move(partition)
             do throws(SystemError) {
                 try spill.take(partition) { Self.look($0, &slots, &found) }
             } catch { failure = error }

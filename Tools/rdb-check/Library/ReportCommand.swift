@@ -1,0 +1,5 @@
+internal import ToolKit
+
+extension RDBCheckSession {
+    func report() throws(WalkFailure) -> ExitCode { .usage }
+}
