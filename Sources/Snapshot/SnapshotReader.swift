@@ -101,6 +101,12 @@ public struct SnapshotReader: ~Copyable {
     public var name: ByteSlice { input[.first] }
     public var text: ByteSlice { input[.second] }
 
+    /// Reads the head, if nothing was read yet.
+    public mutating func begin() throws(SnapshotReadError) {
+        guard version == 0 else { return }
+        do throws(ReadFault) { try readHead() } catch { throw failure(error) }
+    }
+
     public mutating func next() throws(SnapshotReadError) -> Item {
         do throws(ReadFault) {
             if version == 0 { try readHead() }

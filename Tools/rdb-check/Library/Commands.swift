@@ -82,7 +82,7 @@ public enum RDBCheckOptions {
                         "an RDB of version 9 to 12, or commands; else as the file"),
                     ToolOption(
                         "compression", .words(["lz4", "lzf", "none"]),
-                        "an LZ4 frame (default), single strings, or nothing"),
+                        "an LZ4 frame, single strings as redis-server does, or nothing; else as the file"),
                 ] + CommonOptions.filters,
                 examples: ["rdb-check convert --to rdb:9 --compression lzf -o old.rdb dump.rdb"]),
             ToolCommand(
@@ -92,7 +92,7 @@ public enum RDBCheckOptions {
                     output, force,
                     ToolOption(
                         "compression", .words(["lz4", "lzf", "none"]),
-                        "of the new file: as of convert"),
+                        "as of convert"),
                 ]),
             ToolCommand(
                 "digest", operands: "FILE", count: 1...1,

@@ -141,18 +141,14 @@ extension RDBCheckSession {
             var reader = try Self.opening { () throws(SystemError) in
                 try SnapshotReader(source, settings: settings)
             }
-            // The first item says which version it is.
-            let version: Int
-            if let wanted {
-                version = wanted
-            } else {
-                let probe = try Self.opening { () throws(SystemError) in
-                    try SnapshotReader(file.isRegular ? try InputSource(path) : source)
-                }
-                version = try Self.version(probe, isRegular: file.isRegular)
-            }
+            do throws(SnapshotReadError) { try reader.begin() } catch { throw .read(error) }
+            let version =
+                wanted
+                ?? min(
+                    max(reader.version, SnapshotVersion.writable.lowerBound),
+                    SnapshotVersion.newest)
             var copy = try RDBCopy(
-                to: new.sink, version: version, compression: compression(),
+                to: new.sink, version: version, compression: compression(isFramed: reader.isExpanded),
                 keepsPosition: selection.acceptsAll)
             try copy.copy(&reader, wants: wants, goOn: goOn)
             if copy.reduced > 0 {
@@ -199,15 +195,6 @@ extension RDBCheckSession {
             throw .usage(UsageError("--to is rdb, rdb:9 to rdb:12, or aof, not \(text)"))
         }
         return .rdb(version)
-    }
-
-    private static func version(
-        _ reader: consuming SnapshotReader, isRegular: Bool
-    ) throws(WalkFailure) -> Int {
-        // From standard input nothing can be read twice.
-        guard isRegular else { return SnapshotVersion.newest }
-        do throws(SnapshotReadError) { _ = try reader.next() } catch { throw .read(error) }
-        return min(max(reader.version, SnapshotVersion.writable.lowerBound), SnapshotVersion.newest)
     }
 
     /// What is not whole is for `salvage`.

@@ -90,11 +90,13 @@ extension RDBCheckSession {
         return try NewFile(path, replaces: arguments.has("force"))
     }
 
-    func compression() -> SnapshotCompression {
+    /// - Parameter isFramed: the source is in an LZ4 frame; the new file is as it was, unless said otherwise.
+    func compression(isFramed: Bool) -> SnapshotCompression {
         switch arguments.value("compression") {
+        case "lz4": .lz4
         case "lzf": .lzf
         case "none": .none
-        default: .lz4
+        default: isFramed ? .lz4 : .lzf
         }
     }
 }

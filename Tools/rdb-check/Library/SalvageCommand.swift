@@ -281,7 +281,7 @@ extension RDBCheckSession {
         let suspects = repeated.find()
         var copy = try RDBCopy(
             to: new.sink, version: min(max(plan.version, 10), SnapshotVersion.newest),
-            compression: compression(), keepsPosition: false)
+            compression: compression(isFramed: spilled?.isFramed ?? false), keepsPosition: false)
         var seen = Set<RepeatedKey>()
         var twice = 0
         for run in plan.runs {
@@ -336,6 +336,7 @@ extension RDBCheckSession {
     private struct Unwrapped {
         var descriptor: Int32
         var bytes: Int64
+        var isFramed = false
         /// Why it ended early.
         var message: String?
     }
@@ -367,6 +368,7 @@ extension RDBCheckSession {
             guard let target = result?.descriptor else { break }
             try Self.opening { () throws(SystemError) in try Spill.write(part, to: target) }
             result?.bytes += Int64(part.count)
+            result?.isFramed = feed.isExpanded
             if !goOn(source.bytesRead) { isBeyond = true }
         }
         if isBeyond {

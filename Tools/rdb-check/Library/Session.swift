@@ -7,6 +7,12 @@ public import ToolKit
 public struct RDBCheckSession {
     let arguments: ParsedArguments
     let console: Console
+    /// The file that could not be read.
+    private let failedPath = FailedPath()
+
+    private final class FailedPath {
+        var path: String?
+    }
 
     public init(_ arguments: ParsedArguments, _ console: Console) {
         self.arguments = arguments
@@ -42,6 +48,7 @@ public struct RDBCheckSession {
         switch failure {
         case .read(let error):
             if let system = error.system { return complain(.system(system)) }
+            let path = failedPath.path ?? path
             console.complain("\(path): \(error)\nNext: rdb-check verify \(Self.shellWord(path))")
             switch error.reason {
             case .endsEarly, .lz4EndsEarly: return .torn
@@ -71,10 +78,12 @@ public struct RDBCheckSession {
         } catch { throw .system(error) }
         let progress = console.progress(label ?? path, totalBytes: file.bytes ?? 0)
         defer { progress.finish() }
+        failedPath.path = path
         try walk.run { done in
             progress.update(done)
             return console.mayGoOn
         }
+        failedPath.path = nil
         return walk
     }
 
