@@ -179,7 +179,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "AOFCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot",
+                "AOFCheck", "RDBCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot",
                 "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
@@ -189,8 +189,8 @@ let package = Package(
         .testTarget(
             name: "ToolTests",
             dependencies: [
-                "ToolKit", "AOFCheck", "aof-check", "Log", "HoldfastBytes", "HoldfastPlatform",
-                "TestSupport",
+                "ToolKit", "AOFCheck", "aof-check", "RDBCheck", "rdb-check", "Log",
+                "HoldfastBytes", "HoldfastPlatform", "TestSupport",
             ],
             path: "Tests/ToolTests", exclude: ["Goldens"], swiftSettings: strict),
         .testTarget(
@@ -209,7 +209,7 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: strict))
     for name in [
         "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
-        "rdb", "restore", "stream", "aof-check", "canary",
+        "rdb", "restore", "stream", "aof-check", "rdb-check", "canary",
     ] {
         package.targets.append(
             .executableTarget(

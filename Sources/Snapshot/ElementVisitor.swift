@@ -247,7 +247,7 @@ struct MemberHashes {
 
     init(countMax: Int) {
         self.countMax = countMax
-        tables = (0..<16).map { _ in MemberHashTable() }
+        tables = [MemberHashTable()]
     }
 
     /// A value of `count` members comes; above the bound nothing is compared.
@@ -258,6 +258,7 @@ struct MemberHashes {
         // A small value uses one table only.
         for index in 0..<used { tables[index].clear() }
         used = isOn ? (count <= 4096 ? 1 : 16) : 0
+        while tables.count < used { tables.append(MemberHashTable()) }
     }
 
     @inline(__always)

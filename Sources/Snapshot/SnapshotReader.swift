@@ -242,6 +242,14 @@ public struct SnapshotReader: ~Copyable {
         if input.isExpanded { try input.drain() }
     }
 
+    /// What to say when the source turns out to end before it should.
+    public var endsEarly: SnapshotReadError { failure(input.fault(.endsEarly)) }
+
+    /// Reads what follows the end of the RDB, which means nothing, up to the end of the source.
+    public mutating func drain() throws(SnapshotReadError) {
+        do throws(ReadFault) { try input.drain() } catch { throw failure(error) }
+    }
+
     /// Passes over the value of the key that `next` just gave, checking no more than is needed for it.
     public mutating func skipValue(_ head: KeyHead) throws(SnapshotReadError) {
         do throws(ReadFault) {

@@ -120,7 +120,11 @@ public struct StreamCheck {
         var high = count
         while low < high {
             let middle = (low + high) / 2
-            if let found = group?.pending[middle], found < id { low = middle + 1 } else { high = middle }
+            if let found = group?.pending[middle], found < id {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         guard low < count, group?.pending[low] == id, group?.owned[low] == false else {
             throw .strayPendingItem

@@ -15,24 +15,24 @@ struct BitLocator {
         var isInChecksum = false
     }
 
-    private let table: [UInt64]
-    /// The table's index for each highest byte, which are all different.
-    private let inverse: [UInt8]
-
-    init() {
-        // The reflected polynomial of CRC64.
-        let polynomial: UInt64 = 0x95ac_9329_ac4b_c9b5
-        var table: [UInt64] = []
+    private struct Tables {
+        var forward: [UInt64] = []
+        /// The index in `forward` for each highest byte, which are all different.
         var inverse = [UInt8](repeating: 0, count: 256)
-        for byte in 0..<256 {
-            var value = UInt64(byte)
-            for _ in 0..<8 { value = value & 1 != 0 ? value >> 1 ^ polynomial : value >> 1 }
-            table.append(value)
-            inverse[Int(value >> 56)] = UInt8(byte)
+
+        init() {
+            // The reflected polynomial of CRC64.
+            let polynomial: UInt64 = 0x95ac_9329_ac4b_c9b5
+            for byte in 0..<256 {
+                var value = UInt64(byte)
+                for _ in 0..<8 { value = value & 1 != 0 ? value >> 1 ^ polynomial : value >> 1 }
+                forward.append(value)
+                inverse[Int(value >> 56)] = UInt8(byte)
+            }
         }
-        self.table = table
-        self.inverse = inverse
     }
+
+    private static let tables = Tables()
 
     /// - Parameters:
     ///   - computed: the checksum of the first `count` bytes of a file.
@@ -48,6 +48,7 @@ struct BitLocator {
                 change: [UInt8(truncatingIfNeeded: difference >> UInt64(index * 8))],
                 isInChecksum: true)
         }
+        let (table, inverse) = (Self.tables.forward, Self.tables.inverse)
         var state = difference
         var behind: Int64 = 0
         while behind < count {

@@ -70,7 +70,8 @@ public enum RDBCheckOptions {
                 ],
                 options: [
                     ToolOption("keys", "compare names only"),
-                    ToolOption("count", letter: "n", .text("N"), "how many differences to show (20)"),
+                    ToolOption(
+                        "count", letter: "n", .text("N"), "how many differences to show (20)"),
                 ] + CommonOptions.filters.filter { $0.name != "size" && $0.name != "ttl" }),
             ToolCommand(
                 "convert", operands: "FILE", count: 1...1,
@@ -82,7 +83,8 @@ public enum RDBCheckOptions {
                         "an RDB of version 9 to 12, or commands; else as the file"),
                     ToolOption(
                         "compression", .words(["lz4", "lzf", "none"]),
-                        "an LZ4 frame, single strings as redis-server does, or nothing; else as the file"),
+                        "an LZ4 frame, single strings as redis-server does, or nothing; else as the file"
+                    ),
                 ] + CommonOptions.filters,
                 examples: ["rdb-check convert --to rdb:9 --compression lzf -o old.rdb dump.rdb"]),
             ToolCommand(

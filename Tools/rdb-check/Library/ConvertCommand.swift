@@ -110,9 +110,9 @@ extension RDBCheckSession {
         let longStrings = LongStrings()
         let target = try self.target()
         let file = try Self.opening { () throws(SystemError) in try InputFile(path) }
+        let new = try newFile()
         if file.isRegular, let code = try refuseDamaged(path) { return code }
         let (selection, wants) = try wanted(longStrings)
-        let new = try newFile()
         let progress = console.progress(path, totalBytes: file.bytes ?? 0)
         defer { progress.finish() }
         let source = try Self.opening { () throws(SystemError) in try InputSource(path) }
@@ -138,6 +138,7 @@ extension RDBCheckSession {
         case .rdb(let wanted):
             var settings = SnapshotReaderSettings()
             settings.longStrings = longStrings
+            settings.isThreaded = isThreaded
             var reader = try Self.opening { () throws(SystemError) in
                 try SnapshotReader(source, settings: settings)
             }
@@ -148,11 +149,14 @@ extension RDBCheckSession {
                     max(reader.version, SnapshotVersion.writable.lowerBound),
                     SnapshotVersion.newest)
             var copy = try RDBCopy(
-                to: new.sink, version: version, compression: compression(isFramed: reader.isExpanded),
+                to: new.sink, version: version,
+                compression: compression(isFramed: reader.isExpanded),
                 keepsPosition: selection.acceptsAll)
             try copy.copy(&reader, wants: wants, goOn: goOn)
             if copy.reduced > 0 {
-                notes.append("\(copy.reduced) hashes lost the deadlines of their fields, which RDB \(version) can't hold")
+                notes.append(
+                    "\(copy.reduced) hashes lost the deadlines of their fields, which RDB \(version) can't hold"
+                )
             }
             keys = copy.keys
             _ = try copy.finish()
@@ -174,7 +178,8 @@ extension RDBCheckSession {
             json.endDocument()
         } else if !console.isQuiet {
             console.say(
-                "\(new.path): \(Quantities.count(keys)) keys, \(Quantities.bytes(new.sink.bytesWritten))")
+                "\(new.path): \(Quantities.count(keys)) keys, \(Quantities.bytes(new.sink.bytesWritten))"
+            )
             for note in notes { console.say("  note  \(note)") }
         }
         return finish(leftOut, path)
@@ -203,6 +208,7 @@ extension RDBCheckSession {
         let progress = console.progress("\(path) (verify)", totalBytes: bytes)
         defer { progress.finish() }
         var check = FileCheck()
+        check.isThreaded = isThreaded
         check.goOn = { done in
             progress.update(done)
             return console.mayGoOn

@@ -173,7 +173,8 @@ extension RDBCheckSession {
         let samplesMax = try number("count", 20)
         var total: Int64 = 0
         for path in paths {
-            total += try Self.opening { () throws(SystemError) in try InputFile(path) }.bytes ?? 1 << 30
+            total +=
+                try Self.opening { () throws(SystemError) in try InputFile(path) }.bytes ?? 1 << 30
         }
         let hasher = ByteHash(seed: .random(in: 0 ... .max))
         let partitions = Int(min(max(total / (4 << 20), 16), 400))
@@ -286,7 +287,8 @@ extension RDBCheckSession {
             console.say("\(mark) db \(sample.database) \(name)  (\(sample.kind))")
         }
         let shown = UInt64(difference.samples.count)
-        let all = difference.onlyFirst + difference.onlySecond + difference.changed + difference.moved
+        let all =
+            difference.onlyFirst + difference.onlySecond + difference.changed + difference.moved
         if all > shown { console.say("and \(Quantities.count(all - shown)) more: -n N shows more") }
     }
 }

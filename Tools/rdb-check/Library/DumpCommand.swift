@@ -227,9 +227,12 @@ struct CSVVisitor: KeyVisitor {
     }
 
     private static func quoted(_ text: String) -> String {
-        let needsQuotes = text.utf8.contains { $0 == 0x22 || $0 == 0x2c || $0 == 0x0a || $0 == 0x0d }
+        let needsQuotes = text.utf8.contains {
+            $0 == 0x22 || $0 == 0x2c || $0 == 0x0a || $0 == 0x0d
+        }
         guard needsQuotes else { return text }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false)
+        return "\""
+            + text.split(separator: "\"", omittingEmptySubsequences: false)
             .joined(separator: "\"\"") + "\""
     }
 

@@ -12,7 +12,8 @@ enum Wrapping: String {
     init(_ head: ByteSlice) {
         if head.count >= 2, head[0] == 0x1f, head[1] == 0x8b {
             self = .gzip
-        } else if head.count >= 4, head[0] == 0x28, head[1] == 0xb5, head[2] == 0x2f, head[3] == 0xfd
+        } else if head.count >= 4, head[0] == 0x28, head[1] == 0xb5, head[2] == 0x2f,
+            head[3] == 0xfd
         {
             self = .zstd
         } else {
@@ -96,6 +97,7 @@ final class ZstdExpander: Expander {
             return name.contains("memory") ? .tooLarge : .damaged
         }
         let (read, written) = unsafe (source.pos, result.pos)
-        return left == 0 ? .ended(read: read, written: written) : .step(read: read, written: written)
+        return left == 0
+            ? .ended(read: read, written: written) : .step(read: read, written: written)
     }
 }

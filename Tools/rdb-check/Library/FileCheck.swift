@@ -54,12 +54,18 @@ struct FileCheck {
     ) throws(SystemError) {
         let longStrings = LongStrings()
         let repeated = looksForRepeatedKeys ? RepeatedKeys() : nil
-        var settings = WalkSettings()
-        settings.isThreaded = isThreaded
+        let settings = settings(file)
         var walk = try Walk(
             source, Visitor(repeated: repeated), longStrings: longStrings, settings: settings)
         var failure: WalkFailure?
-        do throws(WalkFailure) { try walk.run(goOn) } catch { failure = error }
+        do throws(WalkFailure) {
+            try walk.run(goOn)
+            // The wrapping has a checksum of its own at its end.
+            if source.wrappingName != "plain" { try walk.drain() }
+        } catch { failure = error }
+        if failure == nil, source.wrapperTrouble != .none {
+            failure = .read(walk.endsEarly)
+        }
         walk.tally.keep()
         result.tally = walk.tally
         result.version = walk.reader.version
@@ -81,6 +87,17 @@ struct FileCheck {
         case .system(let error): throw error
         case .interrupted, .usage: result.isInterrupted = true
         }
+    }
+
+    private func settings(_ file: InputFile) -> WalkSettings {
+        var settings = WalkSettings()
+        settings.isThreaded = isThreaded
+        // A small file needs no more room than it has bytes, and no second thread.
+        if let bytes = file.bytes, bytes < 64 << 10 {
+            settings.blockBytes = 4 << 10
+            settings.isThreaded = false
+        }
+        return settings
     }
 
     private func takeNotes(_ result: inout CheckedFile, passedOver: UInt64, file: InputFile) {
@@ -184,8 +201,7 @@ struct FileCheck {
         let patch = InputSource.Patch(offset: finding.offset, change: finding.change)
         let source = try InputSource(file.path, patch: patch)
         let longStrings = LongStrings()
-        var settings = WalkSettings()
-        settings.isThreaded = isThreaded
+        let settings = settings(file)
         var walk = try Walk(
             source, PlaceVisitor(longStrings, finding.offset), longStrings: longStrings,
             settings: settings)

@@ -114,13 +114,17 @@ extension RDBCheckSession {
         }
         if let bytes = file.bytes {
             var text = Quantities.bytes(bytes)
-            if walk.reader.isExpanded { text += ", \(Quantities.bytes(walk.reader.offset)) expanded" }
+            if walk.reader.isExpanded {
+                text += ", \(Quantities.bytes(walk.reader.offset)) expanded"
+            }
             row("size", text)
         }
         if let memory = aux.usedMemoryBytes { row("memory then", Quantities.bytes(memory)) }
         row("checksum", walk.reader.lacksChecksum ? "none" : "right")
         if aux.isBase { row("base", "of a log folder") }
-        if let history = aux.history, let lsn = aux.lsn { row("position", "\(history) at LSN \(lsn)") }
+        if let history = aux.history, let lsn = aux.lsn {
+            row("position", "\(history) at LSN \(lsn)")
+        }
         if let id = aux.replicationID {
             row("replication", "\(id) at \(aux.replicationOffset ?? 0)")
         }

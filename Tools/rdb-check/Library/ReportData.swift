@@ -140,7 +140,7 @@ final class ReportData {
             lines.append("No key has a deadline: nothing goes away by itself.")
         }
         if let strings = types["string"], strings.keys > 10_000,
-            strings.bytes / Int64(strings.keys) < 64
+            strings.memory / Int64(strings.keys) < 112
         {
             lines.append(
                 "Most strings are short: kept as fields of hashes they take a fraction of the memory."

@@ -18,11 +18,14 @@ struct ReportPage {
             <dl class="facts">
             """
         for fact in facts {
-            page += "<div><dt>\(Self.escaped(fact.name))</dt><dd>\(Self.escaped(fact.value))</dd></div>"
+            page +=
+                "<div><dt>\(Self.escaped(fact.name))</dt><dd>\(Self.escaped(fact.value))</dd></div>"
         }
         page += "</dl></header>"
         for line in data.advice { page += "<p class=\"advice\">\(Self.escaped(line))</p>" }
-        page += section("Where the bytes are", "By prefix; the area is bytes in the file. Numbers in names count as #.", treemap())
+        page += section(
+            "Where the bytes are",
+            "By prefix; the area is bytes in the file. Numbers in names count as #.", treemap())
         page += section("Types", nil, table(data.types, first: "type"))
         page += "<div class=\"pair\">"
         page += section("Sizes", "Keys by bytes in the file", sizes())
@@ -31,7 +34,8 @@ struct ReportPage {
         page += section("Prefixes", nil, prefixes())
         page += section("Largest keys", nil, largest())
         page += section("Encodings", nil, table(data.encodings, first: "encoding"))
-        page += "<footer>rdb-check \(ToolVersion.product). Memory is an estimate.</footer></main></body></html>\n"
+        page +=
+            "<footer>rdb-check \(ToolVersion.product). Memory is an estimate.</footer></main></body></html>\n"
         return page
     }
 
@@ -61,10 +65,12 @@ struct ReportPage {
         let parts = Self.parts(data.root)
         for (index, (part, box)) in Self.laidOut(parts, in: whole).enumerated() {
             let shade = index % Self.shades
-            svg += rectangle(box, part, "c\(shade)", isGroup: part.node.map { !$0.children.isEmpty } ?? false)
+            svg += rectangle(
+                box, part, "c\(shade)", isGroup: part.node.map { !$0.children.isEmpty } ?? false)
             guard let node = part.node, !node.children.isEmpty, box.width > 60, box.height > 50
             else { continue }
-            let inner = Box(x: box.x + 4, y: box.y + 22, width: box.width - 8, height: box.height - 26)
+            let inner = Box(
+                x: box.x + 4, y: box.y + 22, width: box.width - 8, height: box.height - 26)
             for (child, place) in Self.laidOut(Self.parts(node), in: inner) {
                 svg += rectangle(place, child, "c\(shade) inner", isGroup: false)
             }
@@ -78,9 +84,20 @@ struct ReportPage {
         var node: ReportData.Node?
     }
 
+    /// The first node on the way down that is more than a step: `a:b:` where all that begins with a: goes on with b:.
+    private static func collapsed(_ node: ReportData.Node) -> ReportData.Node {
+        var node = node
+        while let only = node.children.first?.value, node.children.count == 1,
+            only.sum.keys == node.sum.keys
+        {
+            node = only
+        }
+        return node
+    }
+
     /// The largest parts of a node, and all the rest as one.
     private static func parts(_ node: ReportData.Node) -> [Part] {
-        let children = node.sorted
+        let children = node.sorted.map(collapsed)
         var parts = children.prefix(24).map { Part(name: $0.name, sum: $0.sum, node: $0) }
         var rest = node.sum
         for part in parts {
@@ -106,7 +123,9 @@ struct ReportPage {
             let sum = row.reduce(0) { $0 + $1.1 }
             guard sum > 0 else { return .infinity }
             return row.reduce(0) { worst, item in
-                max(worst, max(side * side * item.1 / (sum * sum), sum * sum / (side * side * item.1)))
+                max(
+                    worst,
+                    max(side * side * item.1 / (sum * sum), sum * sum / (side * side * item.1)))
             }
         }
         func place() {
@@ -155,10 +174,14 @@ struct ReportPage {
             "<g><title>\(Self.escaped(title))</title><rect class=\"\(style)\" x=\"\(number(box.x))\" y=\"\(number(box.y))\" width=\"\(number(max(box.width - 1.5, 0.5)))\" height=\"\(number(max(box.height - 1.5, 0.5)))\" rx=\"2\"/>"
         if box.width > 46, box.height > 18 {
             let letters = Int((box.width - 12) / 7.2)
-            let name = part.name.count > letters ? String(part.name.prefix(max(1, letters - 1))) + "…" : part.name
-            text += "<text x=\"\(number(box.x + 6))\" y=\"\(number(box.y + 15))\">\(Self.escaped(name))</text>"
+            let name =
+                part.name.count > letters
+                ? String(part.name.prefix(max(1, letters - 1))) + "…" : part.name
+            text +=
+                "<text x=\"\(number(box.x + 6))\" y=\"\(number(box.y + 15))\">\(Self.escaped(name))</text>"
             if !isGroup, box.height > 36, box.width > 70 {
-                text += "<text class=\"small\" x=\"\(number(box.x + 6))\" y=\"\(number(box.y + 30))\">\(Quantities.bytes(part.sum.bytes))</text>"
+                text +=
+                    "<text class=\"small\" x=\"\(number(box.x + 6))\" y=\"\(number(box.y + 30))\">\(Quantities.bytes(part.sum.bytes))</text>"
             }
         }
         return text + "</g>"
@@ -171,7 +194,8 @@ struct ReportPage {
         var text = "<table class=\"bars\">"
         for row in rows {
             let share = most > 0 ? Double(row.keys) * 100 / Double(most) : 0
-            text += "<tr><th>\(Self.escaped(row.name))</th><td class=\"bar\"><i style=\"width:\(Quantities.decimal(share, digits: 1))%\"></i></td><td>\(Quantities.count(row.keys))</td><td>\(Quantities.bytes(row.bytes))</td></tr>"
+            text +=
+                "<tr><th>\(Self.escaped(row.name))</th><td class=\"bar\"><i style=\"width:\(Quantities.decimal(share, digits: 1))%\"></i></td><td>\(Quantities.count(row.keys))</td><td>\(Quantities.bytes(row.bytes))</td></tr>"
         }
         return text + "</table>"
     }
@@ -233,7 +257,8 @@ struct ReportPage {
             "<table><thead><tr><th>key</th><th>type</th><th>elements</th><th>bytes</th><th>memory</th></tr></thead>"
         for key in data.ranking.sorted {
             let name = key.key.withSlice { KeyText.utf8.text($0, bytesMax: 80) }
-            text += "<tr><th>\(Self.escaped(name))</th><td>\(key.type)</td><td>\(Quantities.count(key.elements))</td><td>\(Quantities.bytes(key.bytes))</td><td>\(Quantities.bytes(key.memory))</td></tr>"
+            text +=
+                "<tr><th>\(Self.escaped(name))</th><td>\(key.type)</td><td>\(Quantities.count(key.elements))</td><td>\(Quantities.bytes(key.bytes))</td><td>\(Quantities.bytes(key.memory))</td></tr>"
         }
         return text + "</table>"
     }
@@ -270,7 +295,7 @@ struct ReportPage {
         .note,.small,footer{color:var(--dim);font-size:13px}.note{margin:-4px 0 10px}.advice{border-left:3px solid var(--bar);padding:2px 12px;margin:14px 0 0}
         .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:0 16px}
         table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}th,td{text-align:right;padding:3px 10px 3px 0;border-bottom:1px solid var(--line)}
-        tr:last-child>*{border-bottom:0}th:first-child{text-align:left;font-weight:500;overflow-wrap:anywhere;max-width:380px}thead th{color:var(--dim);font-weight:400;font-size:13px}
+        tr:last-child>*{border-bottom:0}td{white-space:nowrap}th:first-child{text-align:left;font-weight:500;overflow-wrap:anywhere;max-width:380px}thead th{color:var(--dim);font-weight:400;font-size:13px}
         .bars th{white-space:nowrap;width:1%}.bars .bar{width:60%}.bars i{display:block;height:11px;min-width:1px;background:var(--bar);border-radius:2px}
         .map{width:100%;height:auto;display:block}.map text{font-size:12px;fill:var(--fg);pointer-events:none}.map .small{font-size:11px;fill:var(--dim)}
         .map rect{stroke:var(--card);stroke-width:1}.map .inner{stroke:var(--fg);stroke-opacity:.18;fill-opacity:.75}

@@ -258,6 +258,7 @@ extension RDBCheckSession {
         let bytes = spilled?.bytes ?? file.bytes ?? 0
 
         var check = FileCheck()
+        check.isThreaded = isThreaded
         check.goOn = goOn
         let checked = check.run(plain)
         if checked.isInterrupted { throw .interrupted }
@@ -272,7 +273,8 @@ extension RDBCheckSession {
         }
         let repeated = RepeatedKeys()
         let plan = try SalvageScan(
-            path: plain, bytes: bytes, patch: patch, repeated: repeated, goOn: goOn
+            path: plain, bytes: bytes, patch: patch, repeated: repeated, goOn: goOn,
+            isThreaded: isThreaded
         ).run()
         if plan.runs.isEmpty || (plan.keys == 0 && checked.verdict == .foreign) {
             console.complain("\(path): nothing in it can be read as an RDB of version 1 to 12")
@@ -310,6 +312,7 @@ extension RDBCheckSession {
     ) throws(WalkFailure) {
         var settings = SnapshotReaderSettings()
         settings.verifiesChecksum = false
+        settings.isThreaded = isThreaded
         settings.longStrings = LongStrings()
         let source = try Self.opening { () throws(SystemError) in
             try InputSource(path, from: run.start, patch: patch)
@@ -407,13 +410,16 @@ extension RDBCheckSession {
             )
         }
         if let unwrapped { console.say("  wrapping  \(unwrapped): what came before it was read") }
-        if twice > 0 { console.say("  dropped   \(twice) keys that were there twice; the first stays") }
+        if twice > 0 {
+            console.say("  dropped   \(twice) keys that were there twice; the first stays")
+        }
         if plan.lossCount == 0 {
             console.say("  lost      nothing")
             return
         }
         console.say(
-            "  lost      \(Quantities.count(plan.lossCount)) places, \(Quantities.bytes(lostBytes))")
+            "  lost      \(Quantities.count(plan.lossCount)) places, \(Quantities.bytes(lostBytes))"
+        )
         for loss in plan.losses.prefix(console.isQuiet ? 0 : 50) {
             var text = "    offset \(loss.start) to \(loss.end): \(loss.message)"
             if let key = loss.key {
@@ -423,7 +429,9 @@ extension RDBCheckSession {
             }
             console.say(text)
         }
-        if plan.lossCount > 50 { console.say("    and \(plan.lossCount - 50) more: --json lists them") }
+        if plan.lossCount > 50 {
+            console.say("    and \(plan.lossCount - 50) more: --json lists them")
+        }
     }
 
     private func write(

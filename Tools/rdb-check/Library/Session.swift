@@ -14,9 +14,32 @@ public struct RDBCheckSession {
         var path: String?
     }
 
-    public init(_ arguments: ParsedArguments, _ console: Console) {
+    /// Another thread reads ahead.
+    let isThreaded: Bool
+
+    public init(_ arguments: ParsedArguments, _ console: Console, isThreaded: Bool = true) {
         self.arguments = arguments
         self.console = console
+        self.isThreaded = isThreaded
+    }
+
+    /// Does what `words` say, the program's name left out, and prints to `output`: the whole program but for its
+    /// process.
+    public static func run(_ words: [String], output: Output, isThreaded: Bool = false) -> ExitCode
+    {
+        let table = RDBCheckOptions.table
+        do throws(UsageError) {
+            switch try table.parse(words) {
+            case .print(let text):
+                output.write(text)
+                return .sound
+            case .run(let arguments):
+                let console = Console(
+                    program: table.program, arguments: arguments, output: output,
+                    takesSignals: false)
+                return RDBCheckSession(arguments, console, isThreaded: isThreaded).run()
+            }
+        } catch { return .usage }
     }
 
     var keyText: KeyText { KeyText(arguments) }
@@ -73,8 +96,10 @@ public struct RDBCheckSession {
         let file = try Self.opening { () throws(SystemError) in try InputFile(path) }
         let source = try Self.opening { () throws(SystemError) in try InputSource(path) }
         var walk: Walk<Visitor>
+        var settings = WalkSettings()
+        settings.isThreaded = isThreaded
         do throws(SystemError) {
-            walk = try Walk(source, visitor, longStrings: longStrings)
+            walk = try Walk(source, visitor, longStrings: longStrings, settings: settings)
         } catch { throw .system(error) }
         let progress = console.progress(label ?? path, totalBytes: file.bytes ?? 0)
         defer { progress.finish() }
@@ -102,7 +127,8 @@ public struct RDBCheckSession {
             }
         }
         if isPlain, !text.isEmpty { return text }
-        return "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+        return "'"
+            + text.split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: "'\\''") + "'"
     }
 }

@@ -2,80 +2,82 @@ internal import Glibc
 internal import HoldfastBytes
 internal import HoldfastPlatform
 
-/// Records that don't fit in memory, dealt out to partitions: each has a buffer, and beyond that a temporary file that
-/// has no name, so that nothing is left behind however the program ends.
+/// Records that don't fit in memory, dealt out to partitions: each has a buffer, and all share a temporary file, which has
+/// no name, so that nothing is left behind however the program ends.
 final class Spill {
     let count: Int
-    private var buffers: [ByteBufferBox]
-    private var files: [Int32]
-    private var written: [Int64]
     private let bufferBytes: Int
+    private let buffers: [Buffer]
+    private var file: Int32 = -1
+    private var fileBytes: Int64 = 0
 
-    /// A buffer that can stand in an array.
-    private final class ByteBufferBox {
-        var buffer = ByteBuffer()
+    /// A partition: what is in memory, and where the rest lies in the file.
+    private final class Buffer {
+        var bytes = ByteBuffer()
+        var parts: [(offset: Int64, count: Int)] = []
     }
 
     init(partitions count: Int, bufferBytes: Int = 16 << 10) {
         self.count = count
         self.bufferBytes = bufferBytes
-        buffers = (0..<count).map { _ in ByteBufferBox() }
-        files = [Int32](repeating: -1, count: count)
-        written = [Int64](repeating: 0, count: count)
+        buffers = (0..<count).map { _ in Buffer() }
     }
 
-    deinit { for file in files where file >= 0 { _ = close(file) } }
+    deinit { if file >= 0 { _ = close(file) } }
 
     /// Appends a record to a partition.
     @inline(__always)
     func append(
         to partition: Int, _ body: (inout ByteBuffer) -> Void
     ) throws(SystemError) {
-        let box = buffers[partition]
-        body(&box.buffer)
-        if _slowPath(box.buffer.count >= bufferBytes) { try flush(partition) }
+        let buffer = buffers[partition]
+        body(&buffer.bytes)
+        if _slowPath(buffer.bytes.count >= bufferBytes) { try flush(buffer) }
     }
 
-    private func flush(_ partition: Int) throws(SystemError) {
-        if files[partition] < 0 { files[partition] = try Self.temporaryFile() }
-        let box = buffers[partition]
-        try Self.write(box.buffer.slice, to: files[partition])
-        written[partition] += Int64(box.buffer.count)
-        box.buffer.removeAll()
-    }
-
-    func bytes(of partition: Int) -> Int64 {
-        written[partition] + Int64(buffers[partition].buffer.count)
+    private func flush(_ buffer: Buffer) throws(SystemError) {
+        if file < 0 { file = try Self.temporaryFile() }
+        let count = buffer.bytes.count
+        try Self.write(buffer.bytes.slice, to: file)
+        buffer.parts.append((fileBytes, count))
+        fileBytes += Int64(count)
+        buffer.bytes.removeAll()
     }
 
     /// Gives all of a partition to `body`, and forgets it.
     func take<R>(_ partition: Int, _ body: (ByteSlice) -> R) throws(SystemError) -> R {
-        let box = buffers[partition]
-        defer { box.buffer.reset() }
-        guard files[partition] >= 0 else { return body(box.buffer.slice) }
-        try flush(partition)
-        let file = files[partition]
+        let buffer = buffers[partition]
         defer {
-            _ = close(file)
-            files[partition] = -1
+            buffer.bytes.reset()
+            buffer.parts = []
         }
+        if buffer.parts.isEmpty { return body(buffer.bytes.slice) }
         var whole = ByteBuffer()
-        let total = Int(written[partition])
-        whole.reserve(total)
-        while whole.count < total {
-            let at = whole.count
+        whole.reserve(buffer.parts.reduce(buffer.bytes.count) { $0 + $1.count })
+        for part in buffer.parts { try read(part.offset, part.count, into: &whole) }
+        whole.append(buffer.bytes.slice)
+        return body(whole.slice)
+    }
+
+    private func read(
+        _ offset: Int64, _ count: Int, into whole: inout ByteBuffer
+    ) throws(SystemError) {
+        var done = 0
+        while done < count {
             var code: Int32 = 0
-            unsafe whole.appendInPlace(min(total - at, 1 << 20)) { target in
+            let before = whole.count
+            unsafe whole.appendInPlace(count - done) { target in
                 // SAFETY: the kernel writes at most the count given.
-                let got = unsafe pread(file, target.baseAddress, target.count, off_t(at))
+                let got = unsafe pread(
+                    file, target.baseAddress, target.count, off_t(offset + Int64(done)))
                 code = got > 0 ? 0 : got == 0 ? EIO : errno
                 return max(got, 0)
             }
+            done += whole.count - before
             if code != 0, code != EINTR {
                 throw SystemError(call: "read", path: Self.folder, errno: code)
             }
         }
-        return body(whole.slice)
     }
 
     static func write(_ bytes: ByteSlice, to file: Int32) throws(SystemError) {
@@ -109,14 +111,17 @@ final class Spill {
 /// Finds keys that a file has twice, by 64-bit hashes, in memory that doesn't depend on their number.
 final class RepeatedKeys {
     private let hasher = ByteHash(seed: .random(in: 0 ... .max))
-    private let spill = Spill(partitions: partitions, bufferBytes: 48 << 10)
+    private var spill: Spill?
     private(set) var failure: SystemError?
+    /// The first hashes, as long as they are few.
+    private var few: [UInt64] = []
     /// The newest hashes of each partition, which go to the spill together.
-    private var newest = [UInt64](repeating: 0, count: partitions * newestMax)
-    private var counts = [Int](repeating: 0, count: partitions)
+    private var newest: [UInt64] = []
+    private var counts: [Int] = []
 
     private static let partitions = 256
     private static let newestMax = 64
+    private static let fewMax = 4096
 
     @inline(__always)
     func hash(_ key: ByteSlice, _ database: Int) -> UInt64 {
@@ -126,6 +131,22 @@ final class RepeatedKeys {
     @inline(__always)
     func add(_ key: ByteSlice, _ database: Int) {
         let hash = hash(key, database)
+        if _slowPath(spill == nil) { return addToFew(hash) }
+        deal(hash)
+    }
+
+    private func addToFew(_ hash: UInt64) {
+        few.append(hash)
+        guard few.count >= Self.fewMax else { return }
+        spill = Spill(partitions: Self.partitions, bufferBytes: 48 << 10)
+        newest = [UInt64](repeating: 0, count: Self.partitions * Self.newestMax)
+        counts = [Int](repeating: 0, count: Self.partitions)
+        for hash in few { deal(hash) }
+        few = []
+    }
+
+    @inline(__always)
+    private func deal(_ hash: UInt64) {
         let partition = Int(hash >> 56)
         let count = counts[partition]
         newest[partition &* Self.newestMax &+ count] = hash
@@ -140,7 +161,7 @@ final class RepeatedKeys {
         guard failure == nil else { return }
         do throws(SystemError) {
             let start = partition * Self.newestMax
-            try spill.append(to: partition) { buffer in
+            try spill?.append(to: partition) { buffer in
                 for index in start..<start + count { buffer.appendWord(newest[index]) }
             }
         } catch { failure = error }
@@ -150,6 +171,12 @@ final class RepeatedKeys {
     func find() -> Set<UInt64> {
         var found: Set<UInt64> = []
         var slots: [UInt64] = []
+        guard let spill else {
+            var bytes = ByteBuffer()
+            for hash in few { bytes.appendWord(hash) }
+            Self.look(bytes.slice, &slots, &found)
+            return found
+        }
         for partition in 0..<spill.count where failure == nil {
             move(partition)
             do throws(SystemError) {
@@ -159,7 +186,9 @@ final class RepeatedKeys {
         return found
     }
 
-    private static func look(_ hashes: ByteSlice, _ slots: inout [UInt64], _ found: inout Set<UInt64>) {
+    private static func look(
+        _ hashes: ByteSlice, _ slots: inout [UInt64], _ found: inout Set<UInt64>
+    ) {
         let count = hashes.count / 8
         var size = 16
         while size < count * 2 { size *= 2 }

@@ -97,6 +97,8 @@ public struct StockWords {
             console.say("[additional info] Reading type \(form) (\(name))")
         }
         walk.tally.keep()
+        // The key at hand counts as read.
+        if error.key != nil { walk.tally.keys += 1 }
         counts(walk.tally)
         return .damaged
     }

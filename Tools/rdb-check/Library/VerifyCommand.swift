@@ -34,6 +34,7 @@ extension RDBCheckSession {
         defer { progress.finish() }
         var check = FileCheck()
         check.isQuick = arguments.has("quick")
+        check.isThreaded = isThreaded
         check.goOn = { done in
             progress.update(done)
             return console.mayGoOn

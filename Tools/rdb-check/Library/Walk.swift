@@ -154,6 +154,7 @@ struct Walk<Visitor: KeyVisitor>: ~Copyable {
         reading.verifiesChecksum = settings.verifiesChecksum
         reading.longStrings = longStrings
         reading.isThreaded = settings.isThreaded
+        reading.blockBytes = settings.blockBytes
         self.source = source
         if let place = settings.resumed {
             reader = try SnapshotReader(
@@ -177,6 +178,14 @@ struct Walk<Visitor: KeyVisitor>: ~Copyable {
             }
         }
     }
+
+    /// Reads what follows the RDB, to the end of the source.
+    mutating func drain() throws(WalkFailure) {
+        do throws(SnapshotReadError) { try reader.drain() } catch { throw .read(error) }
+    }
+
+    /// The error of a source that ends before it should.
+    var endsEarly: SnapshotReadError { reader.endsEarly }
 
     /// What the last step read, where that is of interest to those who print it.
     enum Step {
@@ -245,6 +254,7 @@ struct Walk<Visitor: KeyVisitor>: ~Copyable {
 struct WalkSettings {
     var verifiesChecksum = true
     var isThreaded = true
+    var blockBytes = 256 << 10
     /// Unix ms.
     var now: Int64 = SystemClock().wallMilliseconds
     /// Reads on from the middle of a file.
