@@ -64,6 +64,9 @@ struct SnapshotInput: ~Copyable {
     /// How many bytes were read into `slot`, which holds a token for them; nil if it holds the bytes themselves.
     func longCount(_ slot: Slot) -> UInt64? { longStrings?.item(self[slot])?.count }
 
+    /// How many elements those bytes have, if they are a packed list.
+    func longPackedCount(_ slot: Slot) -> UInt64? { longStrings?.item(self[slot])?.packedCount }
+
     /// The offset of the next byte.
     var offset: Int64 { windowStart + Int64(position) }
 

@@ -137,13 +137,25 @@ struct ValueReader {
 
     /// Reads a packed value into the second slot.
     ///
+    /// - Parameter groups: of so many elements, if it is to be a packed list: its structure is checked then even if it
+    ///   isn't held.
     /// - Returns: false if it is too long to hold; the sink was told.
     @inline(__always)
     private func isHeld(
-        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable
+        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable,
+        groups: UInt64? = nil
     ) throws(ReadFault) -> Bool {
+        let start = input.offset
         try input.string(into: .second)
         if let bytes = input.longCount(.second) {
+            if let groups {
+                guard let count = input.longPackedCount(.second) else {
+                    throw ReadFault(reason: .badListpack, offset: start)
+                }
+                guard count % groups == 0 else {
+                    throw ReadFault(reason: .oddCount, offset: start)
+                }
+            }
             sink.passedOver(bytes: bytes)
             return false
         }
@@ -186,7 +198,7 @@ struct ValueReader {
                 sink.element(input[.second])
                 isEmpty = false
             case 2:
-                if try !isHeld(&input, for: &sink) {
+                if try !isHeld(&input, for: &sink, groups: 1) {
                     isEmpty = false
                     continue
                 }
@@ -277,7 +289,7 @@ struct ValueReader {
         isUnique: Bool = false
     ) throws(ReadFault) -> PackedList? {
         let start = input.offset
-        if try !isHeld(&input, for: &sink) { return nil }
+        if try !isHeld(&input, for: &sink, groups: UInt64(elements)) { return nil }
         let bytes = input[.second]
         var count = 0
         guard

@@ -19,15 +19,20 @@ struct RDBCommandTests {
     func dump() {
         let lines = RDBFiles.run("dump", path).text.split(separator: "\n").map(String.init)
         #expect(lines.count == 20)
-        #expect(lines[0] == #"{"db":0,"key":"aa","type":"string","deadline":1099511627776,"value":"hello"}"#)
+        #expect(
+            lines[0]
+                == #"{"db":0,"key":"aa","type":"string","deadline":1099511627776,"value":"hello"}"#)
         #expect(lines[1] == #"{"db":0,"key":"ab","type":"string","value":"-5"}"#)
         #expect(lines[4] == #"{"db":0,"key":"ae","type":"list","value":["a","1","-300","40000"]}"#)
-        #expect(lines[10] == #"{"db":0,"key":"ak","type":"zset","value":[["c","-inf"],["a",1],["b",2.5]]}"#)
+        #expect(
+            lines[10]
+                == #"{"db":0,"key":"ak","type":"zset","value":[["c","-inf"],["a",1],["b",2.5]]}"#)
         #expect(
             lines[12]
                 == #"{"db":0,"key":"am","type":"hash","deadline":1099511627776,"value":{"a":"1","b":"2"},"field_deadlines":{"a":4102444800000}}"#
         )
-        #expect(lines[14].contains(#""entries":[["1-1",["f","v"]],["2-0",["g","v"]]],"last_id":"2-0""#))
+        #expect(
+            lines[14].contains(#""entries":[["1-1",["f","v"]],["2-0",["g","v"]]],"last_id":"2-0""#))
         #expect(lines[14].contains(#""consumers":[{"name":"c""#), "\(lines[14])")
     }
 
@@ -36,7 +41,9 @@ struct RDBCommandTests {
         let csv = RDBFiles.run("dump", "--as", "csv", "--type", "zset", path).text
         #expect(csv.hasPrefix("db,key,type,deadline,field,value,score\n0,ak,zset,,,c,-inf\n"))
         let commands = RDBFiles.run("dump", "--as", "resp", "--match", "ab", path).text
-        #expect(commands == "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$2\r\nab\r\n$2\r\n-5\r\n")
+        #expect(
+            commands
+                == "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$2\r\nab\r\n$2\r\n-5\r\n")
         #expect(RDBFiles.run("get", "--raw", path, "aa").text == "hello")
         #expect(RDBFiles.run("get", path, "nothing").code == .damaged)
         let json = RDBFiles.run("dump", "--as", "json", path).text
@@ -48,9 +55,12 @@ struct RDBCommandTests {
     func filters() {
         #expect(RDBFiles.run("keys", "-q", "--type", "list", path).text == "ae\nap\nat\n")
         #expect(RDBFiles.run("keys", "-q", "--regex", "^a[bc]$", path).text == "ab\nac\n")
-        #expect(RDBFiles.run("keys", "-q", "--ttl", "none", "--match", "a[a-d]", path).text == "ab\nac\n")
+        #expect(
+            RDBFiles.run("keys", "-q", "--ttl", "none", "--match", "a[a-d]", path).text
+                == "ab\nac\n")
         #expect(RDBFiles.run("keys", "-q", "--size", "100..", path).text == "ao\n")
-        #expect(RDBFiles.run("dump", "--size", "100..", path).text.hasPrefix(#"{"db":0,"key":"ao","#))
+        #expect(
+            RDBFiles.run("dump", "--size", "100..", path).text.hasPrefix(#"{"db":0,"key":"ao","#))
         #expect(RDBFiles.run("keys", "-q", "--db", "3", path).text == "")
         #expect(RDBFiles.run("keys", "--regex", "(", path).code == .usage)
     }
@@ -72,8 +82,12 @@ struct RDBCommandTests {
     @Test("diff tells added, removed and changed keys, and those with another deadline")
     func diff() throws {
         let other = folder.file("b.rdb")
-        #expect(RDBFiles.run("convert", "--to", "rdb:12", "--compression", "none", "-o", other, path).code == .sound)
-        #expect(RDBFiles.run("diff", path, other).text.hasPrefix("SAME\n  equal                                   20\n"))
+        #expect(
+            RDBFiles.run("convert", "--to", "rdb:12", "--compression", "none", "-o", other, path)
+                .code == .sound)
+        #expect(
+            RDBFiles.run("diff", path, other).text.hasPrefix(
+                "SAME\n  equal                                   20\n"))
         try RDBFiles.write(
             RDBFiles.file(version: 11, ["00 0568656c6c6f", "00 0161"]), to: other)
         let (code, result) = try RDBFiles.json(["diff", path, other])

@@ -67,13 +67,16 @@ struct RDBDamageTests {
         }
     }
 
-    @Test("compressed files: any change is found, any cut is a torn tail", arguments: ["lz4", "gzip", "zstd"])
+    @Test(
+        "compressed files: any change is found, any cut is a torn tail",
+        arguments: ["lz4", "gzip", "zstd"])
     func compressed(kind: String) throws {
         try RDBFiles.write(RDBFiles.small, to: path)
         let packed = folder.file("a.packed")
         switch kind {
         case "lz4":
-            #expect(RDBFiles.run("convert", "--compression", "lz4", "-o", packed, path).code == .sound)
+            #expect(
+                RDBFiles.run("convert", "--compression", "lz4", "-o", packed, path).code == .sound)
         case "gzip": _ = try Subprocess.run(["sh", "-c", "gzip -c \(path) > \(packed)"])
         default: _ = try Subprocess.run(["zstd", "-q", "--check", path, "-o", packed])
         }
@@ -138,11 +141,13 @@ struct RDBDamageTests {
         #expect(RDBFiles.run("verify", "--frobnicate", path).code == .usage)
     }
 
-    @Test("lengths that nothing stands behind take no memory", arguments: [
-        "00 8100000100000000ff", "00 c3 8100000080000000 810000010000000000 41",
-        "04 8000ffffffff 0161", "12 81000000ffffffffff 02", "02 810000ffffffffffff 0161",
-        "15 81000000ffffffffff 10",
-    ])
+    @Test(
+        "lengths that nothing stands behind take no memory",
+        arguments: [
+            "00 8100000100000000ff", "00 c3 8100000080000000 810000010000000000 41",
+            "04 8000ffffffff 0161", "12 81000000ffffffffff 02", "02 810000ffffffffffff 0161",
+            "15 81000000ffffffffff 10",
+        ])
     func lengths(value: String) throws {
         let head = Array("REDIS0011".utf8) + [0xfe, 0]
         let bytes = RDBFiles.hex(value)
@@ -199,6 +204,37 @@ struct RDBDamageTests {
             #expect(kept >= 39, "\(broken): \(report)")
             let lost = try #require(report["lost"] as? [[String: Any]])
             #expect(lost.first?["key"] as? String == "au", "\(lost)")
+        }
+    }
+}
+
+@Suite("rdb-check on values too long to hold")
+struct RDBLongValueTests {
+    /// A listpack of so many 4000-byte elements.
+    private func listpack(_ count: Int) -> [UInt8] {
+        let element = [0xef, 0xa0] + [UInt8](repeating: 0x61, count: 4000) + [0x1f, 0xa2]
+        let total = 7 + count * element.count
+        var bytes = (0..<4).map { UInt8(truncatingIfNeeded: total >> ($0 * 8)) }
+        bytes += [UInt8(count & 0xff), UInt8(count >> 8)]
+        for _ in 0..<count { bytes += element }
+        return bytes + [0xff]
+    }
+
+    @Test("their structure is checked in parts")
+    func structure() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("a.rdb")
+        for wrong in [nil, 5, 100_000, 4_000_000, 20_000_000] {
+            var blob = listpack(5400)
+            if let wrong { blob[wrong - wrong % 4004 + 6] = wrong == 5 ? 0xf7 : 0x05 }
+            let size = (0..<4).map { UInt8(truncatingIfNeeded: blob.count >> (24 - $0 * 8)) }
+            let file =
+                Array("REDIS0010".utf8) + [0xfe, 0, 18, 1, 0x6c, 1, 2, 0x80] + size + blob
+                + [0, 1, 0x6b, 1, 0x76, 0xff] + [UInt8](repeating: 0, count: 8)
+            try RDBFiles.write(file, to: path)
+            let (code, facts) = try RDBFiles.verify(path)
+            #expect(code == (wrong == nil ? .sound : .damaged), "\(wrong ?? 0): \(facts)")
+            if wrong == nil { #expect((facts["notes"] as? [String])?.count == 1) }
         }
     }
 }

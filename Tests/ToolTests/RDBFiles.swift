@@ -17,7 +17,8 @@ enum RDBFiles {
             // a list in nodes, sets, hashes and sorted sets, packed and not
             "12 01 02 14 1400000004008161020101ded402f2409c0004ff",
             "0b 0e 0200000003000000feff01000300", "14 0f 0f00000003000101816102c12c02ff",
-            "02 02 0161 0162", "10 12 120000000400816602817602816e020501ff", "04 02 01660176 01670177",
+            "02 02 0161 0162", "10 12 120000000400816602817602816e020501ff",
+            "04 02 01660176 01670177",
             "11 1d 1d0000000600816302842d696e6605816102010181620283322e3504ff",
             "05 02 0162 0000000000000440 0161 000000000000f03f",
             "19 00d8c32cbb030000 1d 1d00000006008161020101f400d8c32cbb0300000981620202010001ff",
@@ -36,7 +37,8 @@ enum RDBFiles {
 
     /// A file with these values under the keys aa, ab, …; every third has a deadline.
     static func file(version: Int, _ values: [String], sums: Bool = true) -> [UInt8] {
-        var bytes = Array("REDIS00".utf8) + Array((version < 10 ? "0\(version)" : "\(version)").utf8)
+        var bytes =
+            Array("REDIS00".utf8) + Array((version < 10 ? "0\(version)" : "\(version)").utf8)
         bytes += [0xfa, 5] + Array("ctime".utf8) + [0xc0, 100, 0xfe, 0]
         for (index, text) in values.enumerated() {
             let value = hex(text)

@@ -216,7 +216,7 @@ extension RDBCheckSession {
         let result = check.run(path)
         if result.isInterrupted { throw .interrupted }
         guard result.verdict != .ok else { return nil }
-        console.complain(
+        complain(
             "\(path) is \(result.verdict.rawValue): \(result.damage?.message ?? "")\nNext: rdb-check salvage -o \(Self.shellWord(arguments.value("output") ?? "NEW")) \(Self.shellWord(path))"
         )
         return result.exitCode

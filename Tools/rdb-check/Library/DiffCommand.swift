@@ -224,7 +224,7 @@ extension RDBCheckSession {
             visitor.onKey = { box.records.add($0, $1) }
             let walk = try walk(path, visitor, longStrings: longStrings)
             if walk.sink.visitor.passedOver > 0 || walk.sink.visitor.modules > 0 {
-                console.complain(
+                complain(
                     "\(path): \(walk.sink.visitor.passedOver + walk.sink.visitor.modules) values could not be looked into"
                 )
             }

@@ -93,13 +93,13 @@ extension RDBCheckSession {
         let walk = try walk(path, DigestVisitor(longStrings), longStrings: longStrings)
         let visitor = walk.sink.visitor
         if visitor.passedOver > 0 {
-            console.complain(
+            complain(
                 "\(path): \(visitor.passedOver) packed values are too long to be looked into, so that there is no digest"
             )
             return .foreign
         }
         if visitor.modules > 0 {
-            console.complain("\(path): \(visitor.modules) values of modules are not in the digest")
+            complain("\(path): \(visitor.modules) values of modules are not in the digest")
         }
         if console.wantsJSON {
             let json = JSONWriter(console.output)

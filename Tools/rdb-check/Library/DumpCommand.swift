@@ -334,8 +334,8 @@ extension RDBCheckSession {
 
     /// Tells what could not be put into commands.
     func finish(_ leftOut: [String], _ path: String) -> ExitCode {
-        for line in leftOut.prefix(20) { console.complain("\(path): left out: \(line)") }
-        if leftOut.count > 20 { console.complain("\(path): and \(leftOut.count - 20) more") }
+        for line in leftOut.prefix(20) { complain("\(path): left out: \(line)") }
+        if leftOut.count > 20 { complain("\(path): and \(leftOut.count - 20) more") }
         return leftOut.isEmpty ? .sound : .damaged
     }
 
@@ -375,7 +375,7 @@ extension RDBCheckSession {
             ) { isFound }
         }
         guard isFound else {
-            console.complain("\(path) has no key \(arguments.operands[1])")
+            complain("\(path) has no key \(arguments.operands[1])")
             return .damaged
         }
         return .sound

@@ -103,7 +103,7 @@ struct FileCheck {
     private func takeNotes(_ result: inout CheckedFile, passedOver: UInt64, file: InputFile) {
         if passedOver > 0 {
             result.notes.append(
-                "\(passedOver) packed values were too long to be looked into; their bytes were summed up"
+                "\(passedOver) packed values are longer than 16 MiB: their structure was checked, but not what their elements mean"
             )
         }
         if result.tally.moduleValues > 0 {

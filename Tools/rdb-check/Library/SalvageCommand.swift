@@ -263,7 +263,7 @@ extension RDBCheckSession {
         let checked = check.run(plain)
         if checked.isInterrupted { throw .interrupted }
         if checked.verdict == .unreadable {
-            console.complain("\(path): \(checked.damage?.message ?? "")")
+            complain("\(path): \(checked.damage?.message ?? "")")
             return .inputOutput
         }
         let finding = checked.damage?.finding
@@ -277,7 +277,7 @@ extension RDBCheckSession {
             isThreaded: isThreaded
         ).run()
         if plan.runs.isEmpty || (plan.keys == 0 && checked.verdict == .foreign) {
-            console.complain("\(path): nothing in it can be read as an RDB of version 1 to 12")
+            complain("\(path): nothing in it can be read as an RDB of version 1 to 12")
             return .foreign
         }
         let suspects = repeated.find()

@@ -21,6 +21,26 @@ public struct RDBCheckSession {
         self.arguments = arguments
         self.console = console
         self.isThreaded = isThreaded
+        isProcess = true
+    }
+
+    private init(inProcess arguments: ParsedArguments, _ console: Console, isThreaded: Bool) {
+        self.arguments = arguments
+        self.console = console
+        self.isThreaded = isThreaded
+        isProcess = false
+    }
+
+    /// It has a standard error of its own.
+    private let isProcess: Bool
+
+    /// Says what went wrong: on standard error, or among the rest where there is none.
+    func complain(_ message: String) {
+        if isProcess {
+            console.complain(message)
+        } else {
+            console.say("\(console.program): \(message)")
+        }
     }
 
     /// Does what `words` say, the program's name left out, and prints to `output`: the whole program but for its
@@ -37,7 +57,7 @@ public struct RDBCheckSession {
                 let console = Console(
                     program: table.program, arguments: arguments, output: output,
                     takesSignals: false)
-                return RDBCheckSession(arguments, console, isThreaded: isThreaded).run()
+                return RDBCheckSession(inProcess: arguments, console, isThreaded: isThreaded).run()
             }
         } catch { return .usage }
     }
@@ -72,18 +92,18 @@ public struct RDBCheckSession {
         case .read(let error):
             if let system = error.system { return complain(.system(system)) }
             let path = failedPath.path ?? path
-            console.complain("\(path): \(error)\nNext: rdb-check verify \(Self.shellWord(path))")
+            complain("\(path): \(error)\nNext: rdb-check verify \(Self.shellWord(path))")
             switch error.reason {
             case .endsEarly, .lz4EndsEarly: return .torn
             case .noMagic, .newerVersion, .previewFunction, .moduleValue: return .foreign
             default: return .damaged
             }
         case .system(let error):
-            console.complain("\(error)")
+            complain("\(error)")
             return .inputOutput
         case .interrupted: return .interrupted
         case .usage(let error):
-            console.complain("\(error)")
+            complain("\(error)")
             return .usage
         }
     }
