@@ -99,7 +99,9 @@ public struct LinkHandshake: Sendable {
         let isRight =
             line[0] == UInt8(ascii: "+") || line.starts(with: "-NOAUTH")
             || line.starts(with: "-NOPERM") || line.starts(with: "-ERR operation not permitted")
-        guard isRight else { return .retry("Error reply to PING from master: '\(Self.shown(line))'") }
+        guard isRight else {
+            return .retry("Error reply to PING from master: '\(Self.shown(line))'")
+        }
         step = .replies
         var bytes: [UInt8] = []
         repliesDue = 2

@@ -412,7 +412,8 @@ public enum ConfigurationTable {
             .replDisklessLoad, "repl-diskless-load",
             .choice(.names(["disabled", "on-empty-db", "swapdb"]), 0),
             traits: [.refusedWhileLoading],
-            "How Redis loads a full resync; here always beside the old data, and with a log also to a file."),
+            "How Redis loads a full resync; here always beside the old data, and with a log also to a file."
+        ),
         Directive(
             .replPingReplicaPeriod, "repl-ping-replica-period", alias: "repl-ping-slave-period",
             .number(10, .plain, .range(1, intMax)),

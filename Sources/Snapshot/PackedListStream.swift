@@ -49,7 +49,8 @@ struct PackedListStream {
 
     private static func behind(_ whole: Int) -> State {
         let count =
-            whole <= 127 ? 1 : whole < 16_383 ? 2 : whole < 2_097_151 ? 3 : whole < 268_435_455 ? 4 : 5
+            whole <= 127
+            ? 1 : whole < 16_383 ? 2 : whole < 2_097_151 ? 3 : whole < 268_435_455 ? 4 : 5
         return .backwards(index: 0, count: count, whole: whole)
     }
 
@@ -69,12 +70,16 @@ struct PackedListStream {
             } else {
                 let header = kind == 0xf0 ? 5 : 2
                 let whole = header + (kind == 0xf0 || kind >= 0xe0 ? next : 0)
-                state = whole == header ? Self.behind(whole) : .data(left: whole - header, whole: whole)
+                state =
+                    whole == header ? Self.behind(whole) : .data(left: whole - header, whole: whole)
             }
         case .backwards(let index, let count, let whole):
             let wanted =
                 UInt8(whole >> (7 * (count - 1 - index)) & 0x7f) | (index == 0 ? 0 : 0x80)
-            guard byte == wanted else { return state = .wrong }
+            guard byte == wanted else {
+                state = .wrong
+                return
+            }
             if index + 1 == count {
                 self.count += 1
                 state = .kind

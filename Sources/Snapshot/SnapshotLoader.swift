@@ -2,7 +2,7 @@ public import HoldfastBytes
 public import HoldfastPlatform
 public import Store
 
-public struct SnapshotLoaderSettings {
+public struct SnapshotLoaderSettings: Sendable {
     public var reader = SnapshotReaderSettings()
     /// Keys whose deadline lies at or before this moment (Unix ms) are dropped: what a primary does with a
     /// snapshot, but not with the base of a log.

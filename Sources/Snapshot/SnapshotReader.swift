@@ -1,7 +1,7 @@
 public import HoldfastBytes
 public import HoldfastPlatform
 
-public struct SnapshotReaderSettings {
+public struct SnapshotReaderSettings: Sendable {
     /// `rdbchecksum`: whether the file's checksum is compared. The one of an LZ4 frame always is.
     public var verifiesChecksum = true
     /// Another thread reads, expands and sums up.
@@ -10,8 +10,6 @@ public struct SnapshotReaderSettings {
     /// Checks every byte of packed values, as `sanitize-dump-payload yes` does; else only that reading them
     /// can't go wrong.
     public var sanitizes = false
-    /// Bounds what is held of one string; nil: every string is held.
-    public var longStrings: LongStrings?
 
     public init() {}
 }
@@ -68,14 +66,16 @@ public struct SnapshotReader: ~Copyable {
     private var form: UInt8?
     private var knowsKey = false
 
+    /// - Parameter longStrings: bounds what is held of one string; nil: every string is held.
     public init(
-        _ source: any SnapshotSource, settings: SnapshotReaderSettings = .init()
+        _ source: any SnapshotSource, settings: SnapshotReaderSettings = .init(),
+        longStrings: LongStrings? = nil
     ) throws(SystemError) {
         let feed = try BlockFeed(
             source, sums: settings.verifiesChecksum, isThreaded: settings.isThreaded,
             blockBytes: settings.blockBytes)
         input = SnapshotInput(
-            feed, sourceBytes: source.totalBytes, longStrings: settings.longStrings)
+            feed, sourceBytes: source.totalBytes, longStrings: longStrings)
         verifiesChecksum = settings.verifiesChecksum
         values = ValueReader(
             sanitizes: settings.sanitizes, hasher: ByteHash(seed: .random(in: 0 ... .max)))
@@ -85,9 +85,10 @@ public struct SnapshotReader: ~Copyable {
     ///
     /// Its checksum can't be verified: pass settings that don't.
     public init(
-        _ source: any SnapshotSource, settings: SnapshotReaderSettings, version: Int, database: Int
+        _ source: any SnapshotSource, settings: SnapshotReaderSettings, longStrings: LongStrings?,
+        version: Int, database: Int
     ) throws(SystemError) {
-        try self.init(source, settings: settings)
+        try self.init(source, settings: settings, longStrings: longStrings)
         self.version = version
         self.database = database
     }

@@ -46,9 +46,14 @@ struct ReplicaNonsenseTests {
             (["REPLCONF", "ack"], "ERR syntax error"),
             (["REPLCONF", "listening-port", "x"], "ERR value is not an integer or out of range"),
             (["REPLCONF", "sunshine", "1"], "ERR Unrecognized REPLCONF option: sunshine"),
-            (["REPLCONF", "rdb-only", "2"], "ERR value is out of range, value must between 0 and 1"),
-            (["REPLCONF", "rdb-filter-only", "keys"],
-                "ERR Unsupported rdb-filter-only option: keys"),
+            (
+                ["REPLCONF", "rdb-only", "2"],
+                "ERR value is out of range, value must between 0 and 1"
+            ),
+            (
+                ["REPLCONF", "rdb-filter-only", "keys"],
+                "ERR Unsupported rdb-filter-only option: keys"
+            ),
         ]
         for (words, expected) in cases {
             try #expect(server.connect().command(words) == .error(expected), "\(words)")

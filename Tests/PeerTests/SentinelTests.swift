@@ -49,7 +49,9 @@ struct SentinelTests {
         return index.flatMap { $0 + 1 < items.count ? items[$0 + 1].text : nil }
     }
 
-    @Test("sentinels find each other and the replica through our primary, and replace it when it is killed")
+    @Test(
+        "sentinels find each other and the replica through our primary, and replace it when it is killed"
+    )
     func failover() throws {
         let server = try ServerProcess([
             "--appendonly", "yes", "--save", "", "--repl-diskless-sync-delay", "0",
@@ -83,7 +85,9 @@ struct SentinelTests {
         }
     }
 
-    @Test("with two of ours and a stock one, ours is promoted, the others follow, the killed one comes back as replica")
+    @Test(
+        "with two of ours and a stock one, ours is promoted, the others follow, the killed one comes back as replica"
+    )
     func rejoining() throws {
         let arguments = ["--save", "", "--repl-diskless-sync-delay", "0"]
         func ours(_ more: [String]) throws -> ServerProcess {

@@ -48,7 +48,8 @@ struct StockPrimaryTests {
         #expect(server.terminate() == .exited(0))
     }
 
-    @Test("what the primary does while it loads and afterwards is done here, whatever cuts the link")
+    @Test(
+        "what the primary does while it loads and afterwards is done here, whatever cuts the link")
     func streamWithCuts() throws {
         let seed = UInt64.random(in: 1..<1 << 40)
         print("a stream with cuts: seed \(seed)")
@@ -238,7 +239,8 @@ struct StockPrimaryTests {
         #expect(
             try replica.command("GET", "k")
                 == .error(
-                    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."))
+                    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+                ))
         try replica.command("CONFIG", "SET", "masterauth", "wrong")
         try replica.waitFor("a refusal of the password") { server.log.contains("Unable to AUTH") }
         try replica.command("CONFIG", "SET", "masterauth", "secret")

@@ -12,7 +12,8 @@ struct StockReplicaTests {
     }
 
     private func replica(of port: UInt16) throws -> StockServer {
-        try StockServer(["--replicaof", "127.0.0.1 \(port)", "--repl-timeout", "60"], listensOnTCP: true)
+        try StockServer(
+            ["--replicaof", "127.0.0.1 \(port)", "--repl-timeout", "60"], listensOnTCP: true)
     }
 
     private func digest(_ connection: RESPConnection) throws -> Reply {
@@ -61,7 +62,8 @@ struct StockReplicaTests {
         let value = String(repeating: "v", count: size)
         for start in stride(from: range.lowerBound, to: range.upperBound, by: 200) {
             let end = min(start + 200, range.upperBound)
-            _ = try connection.pipeline((start..<end).map { ["SET", "key:\($0 % 5_000)", "\($0)\(value)"] })
+            _ = try connection.pipeline(
+                (start..<end).map { ["SET", "key:\($0 % 5_000)", "\($0)\(value)"] })
         }
     }
 
@@ -237,7 +239,8 @@ struct StockReplicaTests {
         let ours = try server.connect()
         try ours.command("CONFIG", "SET", "min-replicas-to-write", "1")
         try #expect(
-            ours.command("SET", "a", "1") == .error("NOREPLICAS Not enough good replicas to write."))
+            ours.command("SET", "a", "1") == .error("NOREPLICAS Not enough good replicas to write.")
+        )
         let stock = try replica(of: server.port)
         try stock.connect().waitForLink()
         try ours.waitFor("a good replica") {

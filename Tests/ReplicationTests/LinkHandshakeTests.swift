@@ -111,7 +111,8 @@ struct LinkHandshakeTests {
         "what makes no sense ends the attempt",
         arguments: [
             "+FULLRESYNC\r\n", "+FULLRESYNC \(id)\r\n", "+FULLRESYNC \(id) -1\r\n",
-            "+FULLRESYNC \(id) 99999999999999999999\r\n", "+FULLRESYNC \(id) 9223372036854775807\r\n",
+            "+FULLRESYNC \(id) 99999999999999999999\r\n",
+            "+FULLRESYNC \(id) 9223372036854775807\r\n",
             "+FULLRESYNC xyz 0\r\n", "+FULLRESYNC \(id) 1 2\r\n", "+CONTINUE abc\r\n",
             "+CONTINUE \(id) \(id)\r\n", "+OK\r\n", "$5\r\n", "-LOADING wait\r\n",
             "-NOMASTERLINK no\r\n", String(repeating: "x", count: 2000),
@@ -148,7 +149,8 @@ struct LinkHandshakeTests {
 struct PayloadReaderTests {
     private let mark = Array("0123456789012345678901234567890123456789".utf8)
 
-    private func read(_ bytes: [UInt8], _ form: PayloadForm, size: Int) -> ([UInt8], PayloadReader) {
+    private func read(_ bytes: [UInt8], _ form: PayloadForm, size: Int) -> ([UInt8], PayloadReader)
+    {
         var reader = PayloadReader(form)
         var got: [UInt8] = []
         var at = 0
@@ -165,7 +167,9 @@ struct PayloadReaderTests {
     @Test("a mark is found however the bytes are cut", arguments: 1...100)
     func marks(size: Int) {
         // With beginnings of the mark inside.
-        let snapshot = Array("REDIS0009".utf8) + mark.prefix(39) + mark.prefix(3) + [0, 255] + mark.prefix(40).dropLast()
+        let snapshot =
+            Array("REDIS0009".utf8) + mark.prefix(39) + mark.prefix(3) + [0, 255]
+            + mark.prefix(40).dropLast()
         let (got, reader) = read(snapshot + mark, .mark(mark), size: size)
         #expect(got == snapshot)
         #expect(reader.isAtEnd && reader.count == snapshot.count && reader.totalBytes == nil)

@@ -69,16 +69,25 @@ struct BadPrimaryTests {
     @Test(
         "whatever it answers first, it is tried again and the data stays",
         arguments: [
-            "HTTP/1.1 400 Bad Request\r\n\r\n", "-ERR go away\r\n", "\0\0\0\0\r\n", "$5\r\nhello\r\n",
+            "HTTP/1.1 400 Bad Request\r\n\r\n", "-ERR go away\r\n", "\0\0\0\0\r\n",
+            "$5\r\nhello\r\n",
             "",
         ])
     func greetings(answer: String) throws {
-        try follow { $0.write(answer) } until: { $1.connectionCount >= 2 }
+        try follow {
+            $0.write(answer)
+        } until: {
+            $1.connectionCount >= 2
+        }
     }
 
     @Test("an endless line ends the link")
     func endlessLine() throws {
-        try follow { Self.flood($0, "x") } until: { $1.connectionCount >= 2 }
+        try follow {
+            Self.flood($0, "x")
+        } until: {
+            $1.connectionCount >= 2
+        }
     }
 
     @Test("an answer to PSYNC that says nothing")
@@ -86,7 +95,9 @@ struct BadPrimaryTests {
         try follow {
             Self.greet($0)
             $0.write("+FULLRESYNC \(Self.id) 12345678901234567890\r\n")
-        } until: { server, _ in server.log.contains("wrong +FULLRESYNC") }
+        } until: { server, _ in
+            server.log.contains("wrong +FULLRESYNC")
+        }
     }
 
     @Test("a snapshot that ends early")
@@ -96,7 +107,9 @@ struct BadPrimaryTests {
             Self.greet($0)
             $0.write("+FULLRESYNC \(Self.id) 0\r\n$\(bytes.count)\r\n")
             $0.write(Array(bytes.dropLast(20)))
-        } until: { server, _ in server.log.contains("sync failed: I/O error") }
+        } until: { server, _ in
+            server.log.contains("sync failed: I/O error")
+        }
     }
 
     @Test("a snapshot that stops in the middle and never goes on")
@@ -107,16 +120,22 @@ struct BadPrimaryTests {
             $0.write("+FULLRESYNC \(Self.id) 0\r\n$EOF:\(Self.mark)\r\n")
             $0.write(Array(bytes.dropLast(20)))
             while $0.read() != nil {}
-        } until: { server, _ in server.log.contains("Timeout receiving bulk data") }
+        } until: { server, _ in
+            server.log.contains("Timeout receiving bulk data")
+        }
     }
 
-    @Test("an endless one, and one of a length that nothing has", arguments: ["EOF:\(mark)", "1152921504606846975", "9223372036854775807"])
+    @Test(
+        "an endless one, and one of a length that nothing has",
+        arguments: ["EOF:\(mark)", "1152921504606846975", "9223372036854775807"])
     func endless(header: String) throws {
         try follow {
             Self.greet($0)
             $0.write("+FULLRESYNC \(Self.id) 0\r\n$\(header)\r\n")
             Self.flood($0, "garbage")
-        } until: { $1.connectionCount >= 2 }
+        } until: {
+            $1.connectionCount >= 2
+        }
     }
 
     @Test("an endless tail behind a good one")
@@ -127,7 +146,9 @@ struct BadPrimaryTests {
             $0.write("+FULLRESYNC \(Self.id) 0\r\n$EOF:\(Self.mark)\r\n")
             $0.write(bytes)
             Self.flood($0, "garbage")
-        } until: { server, _ in server.log.contains("sync failed") }
+        } until: { server, _ in
+            server.log.contains("sync failed")
+        }
     }
 
     @Test("a snapshot with a flipped bit, anywhere")
@@ -142,15 +163,19 @@ struct BadPrimaryTests {
                 $0.write("+FULLRESYNC \(Self.id) 0\r\n$\(sent.count)\r\n")
                 $0.write(sent)
                 while $0.read() != nil {}
-            } until: { server, _ in server.log.contains("sync failed") }
+            } until: { server, _ in
+                server.log.contains("sync failed")
+            }
         }
     }
 
     @Test(
         "a stream of garbage ends the link; what stands before it is there and stays",
         arguments: [
-            "garbage\r\n", "\r\n", "*1\r\n$99999999999\r\n", "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$-5\r\n",
-            "*1\r\n$7\r\nNONSUCH\r\n", "*2\r\n$3\r\nGET\r\n$1\r\na\r\nxx", "*2\r\n$6\r\nSELECT\r\n$2\r\n99\r\n",
+            "garbage\r\n", "\r\n", "*1\r\n$99999999999\r\n",
+            "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$-5\r\n",
+            "*1\r\n$7\r\nNONSUCH\r\n", "*2\r\n$3\r\nGET\r\n$1\r\na\r\nxx",
+            "*2\r\n$6\r\nSELECT\r\n$2\r\n99\r\n",
             "*1\r\n$4\r\nEXEC\r\n", "*1\r\n$4\r\nAUTH\r\n", "*2\r\n$3\r\nSET\r\n$1\r\nx\r\n",
         ])
     func streams(garbage: String) throws {

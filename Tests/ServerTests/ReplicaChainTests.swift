@@ -47,7 +47,9 @@ struct ReplicaChainTests {
         try connections[1].waitToCatchUp(with: connections[0])
         try connections[2].waitToCatchUp(with: connections[1])
         let expected = try digest(connections[0])
-        for connection in connections { try #expect(digest(connection) == expected, "seed \(seed)") }
+        for connection in connections {
+            try #expect(digest(connection) == expected, "seed \(seed)")
+        }
         var total: Int64 = 0
         for index in 0..<7 {
             total += try connections[2].command("LLEN", "l\(index)").integer ?? 0

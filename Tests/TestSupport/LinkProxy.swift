@@ -102,7 +102,9 @@ public final class LinkProxy: Sendable {
             ]
             // SAFETY: two requests, as said; reads and writes stay inside the buffer.
             unsafe _ = poll(&requests, 2, -1)
-            for (from, to, request) in [(client, server, requests[0]), (server, client, requests[1])]
+            for (from, to, request) in [
+                (client, server, requests[0]), (server, client, requests[1]),
+            ]
             where request.revents != 0 {
                 let count = unsafe read(from, &buffer, buffer.count)
                 if count < 0 && errno == EAGAIN { continue }

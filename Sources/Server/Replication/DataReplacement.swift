@@ -27,7 +27,8 @@ extension CommandLoop {
             descriptor: connection.descriptor, form: form, head: head.copyToArray(),
             history: place.history, lsn: place.lsn,
             path: state.durability.writer == nil && !state.configuration.appendonly
-                ? nil : state.receivedPath(), databases: state.dispatcher.context.keyspace.databaseCount,
+                ? nil : state.receivedPath(),
+            databases: state.dispatcher.context.keyspace.databaseCount,
             hasher: state.dispatcher.context.keyspace.hasher,
             loader: state.loaderSettings(dropsExpired: false),
             limits: state.dispatcher.context.limits, milliseconds: state.now,
@@ -50,7 +51,8 @@ extension CommandLoop {
         } catch {
             Socket.close(connection.descriptor)
             state.following.stage = .waiting(until: 0)
-            state.retryLink("Opening the temp file needed for MASTER <-> REPLICA synchronization: \(error)")
+            state.retryLink(
+                "Opening the temp file needed for MASTER <-> REPLICA synchronization: \(error)")
         }
     }
 
@@ -153,7 +155,9 @@ extension ServerState {
     fileprivate mutating func receivedPath() -> String {
         following.loadCount += 1
         return logFolder.path(
-            of: "\(LogFolder.temporaryBasePrefix)resync-\(identity.processID)-\(following.loadCount).aof")
+            of:
+                "\(LogFolder.temporaryBasePrefix)resync-\(identity.processID)-\(following.loadCount).aof"
+        )
     }
 
     /// An empty primary that nobody here has heard of is more likely a mistake than the wish to lose everything.
@@ -164,7 +168,8 @@ extension ServerState {
         let keys = (0..<dispatcher.context.keyspace.databaseCount)
             .reduce(0) { $0 + dispatcher.context.keyspace.count($1) }
         guard keys > 0 else { return nil }
-        return "Full resync refused: the master is empty and of an unknown history (\(history)), and this server "
+        return
+            "Full resync refused: the master is empty and of an unknown history (\(history)), and this server "
             + "holds \(keys) keys. If they are to be dropped, say CONFIG SET replica-allow-empty-full-sync yes, "
             + "or FLUSHALL before REPLICAOF"
     }
@@ -239,7 +244,8 @@ extension ServerState {
         } catch {
             diagnostics.warning(
                 "== CRITICAL == The old log can't be gone on with: \(error). Nothing is logged until a full resync "
-                    + "succeeds; CONFIG SET appendonly no, then yes, begins a log with what is in memory.")
+                    + "succeeds; CONFIG SET appendonly no, then yes, begins a log with what is in memory."
+            )
             durability = Durability(writer: nil, policy: durability.policy)
             following.needsFullResync = true
         }

@@ -61,7 +61,8 @@ extension ServerState {
             isInTouch ? link.lastByteAt.map { max(now - $0, 0) } ?? 0 : -1)
         info.field("master_sync_in_progress", link.transfer == nil ? 0 : 1)
         let applied = dispatcher.context.log.appended
-        info.field("slave_read_repl_offset", max(link.isUp ? link.received : applied, applied).value)
+        info.field(
+            "slave_read_repl_offset", max(link.isUp ? link.received : applied, applied).value)
         info.field("slave_repl_offset", applied.value)
         if let transfer = link.transfer {
             let total = transfer.totalBytes ?? 0

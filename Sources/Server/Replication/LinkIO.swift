@@ -29,7 +29,8 @@ extension CommandLoop {
         switch state.following.stage {
         case .none, .streaming: break
         case .waiting(let until): if turnNanoseconds >= until { connectLink() }
-        case .connecting(let attempt): if let outcome = attempt.outcome { connected(attempt, outcome) }
+        case .connecting(let attempt):
+            if let outcome = attempt.outcome { connected(attempt, outcome) }
         case .greeting(let connection): dropIfSilent(connection)
         case .loading(let load): tendFullLoad(load)
         }

@@ -137,10 +137,9 @@ extension RDBCheckSession {
             leftOut = walk.sink.visitor.leftOut
         case .rdb(let wanted):
             var settings = SnapshotReaderSettings()
-            settings.longStrings = longStrings
             settings.isThreaded = isThreaded
             var reader = try Self.opening { () throws(SystemError) in
-                try SnapshotReader(source, settings: settings)
+                try SnapshotReader(source, settings: settings, longStrings: longStrings)
             }
             do throws(SnapshotReadError) { try reader.begin() } catch { throw .read(error) }
             let version =

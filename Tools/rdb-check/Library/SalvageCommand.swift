@@ -201,13 +201,14 @@ struct SalvageScan {
         var settings = SnapshotReaderSettings()
         settings.verifiesChecksum = false
         settings.isThreaded = false
-        settings.longStrings = LongStrings()
+        let longStrings = LongStrings()
         let source = try RDBCheckSession.opening { () throws(SystemError) in
             try InputSource(path, from: stop.record, patch: patch)
         }
         var reader = try RDBCheckSession.opening { () throws(SystemError) in
             try SnapshotReader(
-                source, settings: settings, version: SnapshotVersion.newest, database: 0)
+                source, settings: settings, longStrings: longStrings,
+                version: SnapshotVersion.newest, database: 0)
         }
         var end: Int64?
         do throws(SnapshotReadError) {
@@ -313,7 +314,7 @@ extension RDBCheckSession {
         var settings = SnapshotReaderSettings()
         settings.verifiesChecksum = false
         settings.isThreaded = isThreaded
-        settings.longStrings = LongStrings()
+        let longStrings = LongStrings()
         let source = try Self.opening { () throws(SystemError) in
             try InputSource(path, from: run.start, patch: patch)
         }
@@ -321,9 +322,10 @@ extension RDBCheckSession {
         do throws(SystemError) {
             reader =
                 run.start == 0
-                ? try SnapshotReader(source, settings: settings)
+                ? try SnapshotReader(source, settings: settings, longStrings: longStrings)
                 : try SnapshotReader(
-                    source, settings: settings, version: version, database: run.database)
+                    source, settings: settings, longStrings: longStrings, version: version,
+                    database: run.database)
         } catch { throw .system(error) }
         try copy.copy(
             &reader, upTo: run.end - run.start, wants: wants, goOn: { goOn(source.bytesRead) })

@@ -152,15 +152,15 @@ struct Walk<Visitor: KeyVisitor>: ~Copyable {
         var reading = SnapshotReaderSettings()
         reading.sanitizes = true
         reading.verifiesChecksum = settings.verifiesChecksum
-        reading.longStrings = longStrings
         reading.isThreaded = settings.isThreaded
         reading.blockBytes = settings.blockBytes
         self.source = source
         if let place = settings.resumed {
             reader = try SnapshotReader(
-                source, settings: reading, version: place.version, database: place.database)
+                source, settings: reading, longStrings: longStrings, version: place.version,
+                database: place.database)
         } else {
-            reader = try SnapshotReader(source, settings: reading)
+            reader = try SnapshotReader(source, settings: reading, longStrings: longStrings)
         }
         sink = CheckingSink(visitor)
         now = settings.now
