@@ -81,7 +81,8 @@ struct RDBExchangeTests {
         for index in middle..<middle + 100 { bytes[index] = 0 }
         let broken = folder.file("broken.rdb")
         try RDBFiles.write(bytes, to: broken)
-        #expect(try RDBFiles.verify(broken).code == .damaged)
+        // A length read out of the hole may reach beyond the end, which looks torn.
+        #expect(try [.damaged, .torn].contains(RDBFiles.verify(broken).code))
         let new = folder.file("new.rdb")
         let (code, report) = try RDBFiles.json(["salvage", "-o", new, broken])
         #expect(code == .sound)
