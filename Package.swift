@@ -38,6 +38,8 @@ let package = Package(
         .systemLibrary(name: "CJemalloc", path: "Sources/C/CJemalloc", pkgConfig: "jemalloc"),
         .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4"),
         .systemLibrary(name: "CLZF", path: "Sources/C/CLZF", pkgConfig: "liblzf"),
+        .systemLibrary(name: "CZLIB", path: "Sources/C/CZLIB", pkgConfig: "zlib"),
+        .systemLibrary(name: "CZSTD", path: "Sources/C/CZSTD", pkgConfig: "libzstd"),
         .systemLibrary(name: "CPCRE2", path: "Sources/C/CPCRE2", pkgConfig: "libpcre2-8"),
         .target(
             name: "HoldfastBytes", dependencies: ["CLinux"], path: "Sources/Bytes",
@@ -103,6 +105,16 @@ let package = Package(
         .executableTarget(
             name: "aof-check", dependencies: ["AOFCheck"],
             path: "Tools/aof-check/program", swiftSettings: serverSide),
+        .target(
+            name: "RDBCheck",
+            dependencies: [
+                "ToolKit", "Snapshot", "Store", "HoldfastBytes", "HoldfastPlatform", "CZLIB",
+                "CZSTD",
+            ],
+            path: "Tools/rdb-check/Library", swiftSettings: serverSide),
+        .executableTarget(
+            name: "rdb-check", dependencies: ["RDBCheck", "ToolKit"],
+            path: "Tools/rdb-check/Program", swiftSettings: serverSide),
         .executableTarget(
             name: "bench",
             dependencies: ["HoldfastBytes", "HoldfastPlatform"],
@@ -167,7 +179,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "AOFCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot",
+                "AOFCheck", "RDBCheck", "ToolKit", "Server", "Engine", "Store", "Log", "Snapshot",
                 "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "TestSupport",
             ],
             path: "fuzz/FuzzTargets", swiftSettings: serverSide),
@@ -177,8 +189,8 @@ let package = Package(
         .testTarget(
             name: "ToolTests",
             dependencies: [
-                "ToolKit", "AOFCheck", "aof-check", "Log", "HoldfastBytes", "HoldfastPlatform",
-                "TestSupport",
+                "ToolKit", "AOFCheck", "aof-check", "RDBCheck", "rdb-check", "Log",
+                "HoldfastBytes", "HoldfastPlatform", "TestSupport",
             ],
             path: "Tests/ToolTests", exclude: ["Goldens"], swiftSettings: strict),
         .testTarget(
@@ -197,7 +209,7 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: strict))
     for name in [
         "resp", "segment", "manifest", "config", "commands", "listpack", "intset", "ziplist",
-        "rdb", "restore", "stream", "aof-check", "canary",
+        "rdb", "restore", "stream", "aof-check", "rdb-check", "canary",
     ] {
         package.targets.append(
             .executableTarget(

@@ -24,6 +24,11 @@ public enum SHA1 {
             return result
         }
 
+        /// The first 128 bits.
+        public var halves: (UInt64, UInt64) {
+            (UInt64(a) << 32 | UInt64(b), UInt64(c) << 32 | UInt64(d))
+        }
+
         /// Forty hexadecimal digits in lower case.
         public var hex: String {
             let digits = Array("0123456789abcdef".utf8)
@@ -94,6 +99,81 @@ public enum SHA1 {
         var state = start
         compress(&state, &block)
         return state
+    }
+
+    /// The digest of bytes that come in parts.
+    public struct Running: Sendable {
+        private var state = SHA1.start
+        private var waiting = InlineArray<64, UInt8>(repeating: 0)
+        private var waitingCount = 0
+        /// How many bytes came.
+        public private(set) var count: UInt64 = 0
+
+        public init() {}
+
+        public mutating func append(_ bytes: ByteSlice) {
+            count &+= UInt64(bytes.count)
+            var rest = bytes
+            if waitingCount > 0 {
+                let taken = rest.prefix(64 - waitingCount)
+                keep(taken)
+                rest = rest.dropFirst(taken.count)
+                guard waitingCount == 64 else { return }
+                compressWaiting()
+            }
+            while rest.count >= 64 {
+                var block = Block(repeating: 0)
+                SHA1.fill(&block, from: rest)
+                SHA1.compress(&state, &block)
+                rest = rest.dropFirst(64)
+            }
+            keep(rest)
+        }
+
+        /// The digest of all that came so far.
+        public var digest: Digest {
+            var end = self
+            end.pad()
+            return end.state
+        }
+
+        private mutating func keep(_ bytes: ByteSlice) {
+            for index in 0..<bytes.count { waiting[waitingCount + index] = bytes[index] }
+            waitingCount += bytes.count
+        }
+
+        private mutating func compressWaiting() {
+            var block = Block(repeating: 0)
+            for index in 0..<64 {
+                block[index / 4] |= UInt32(waiting[index]) << UInt32(24 - index % 4 * 8)
+            }
+            SHA1.compress(&state, &block)
+            waitingCount = 0
+        }
+
+        private mutating func pad() {
+            let bits = count &* 8
+            waiting[waitingCount] = 0x80
+            waitingCount += 1
+            if waitingCount > 56 {
+                for index in waitingCount..<64 { waiting[index] = 0 }
+                compressWaiting()
+            }
+            for index in waitingCount..<56 { waiting[index] = 0 }
+            for index in 0..<8 {
+                waiting[56 + index] = UInt8(truncatingIfNeeded: bits >> UInt64(56 - index * 8))
+            }
+            compressWaiting()
+        }
+    }
+
+    /// Fills a block with the first 64 of `bytes`.
+    private static func fill(_ block: inout Block, from bytes: ByteSlice) {
+        for index in 0..<8 {
+            let pair = bytes.load64(at: index * 8).byteSwapped
+            block[index * 2] = UInt32(truncatingIfNeeded: pair >> 32)
+            block[index * 2 + 1] = UInt32(truncatingIfNeeded: pair)
+        }
     }
 
     private static var start: Digest {

@@ -28,6 +28,9 @@ struct SnapshotInput: ~Copyable {
     private var first = ByteBuffer()
     private var second = ByteBuffer()
     private var compressed = ByteBuffer()
+    /// Takes the strings that are too long to hold, if there is a bound.
+    private let longStrings: LongStrings?
+    private let heldBytesMax: Int
     /// The system call that failed, if one did.
     private(set) var systemError: SystemError?
 
@@ -43,14 +46,26 @@ struct SnapshotInput: ~Copyable {
         feed = nil
         sourceBytes = nil
         bytesMax = Int64(bytes.count)
+        longStrings = nil
+        heldBytesMax = .max
     }
 
     /// Reads what `feed` makes of a source of so many bytes; they bound all lengths.
-    init(_ feed: BlockFeed, sourceBytes: Int64?) {
+    ///
+    /// - Parameter longStrings: takes the strings that are too long to hold.
+    init(_ feed: BlockFeed, sourceBytes: Int64?, longStrings: LongStrings? = nil) {
         self.feed = feed
         self.sourceBytes = sourceBytes
         bytesMax = .max
+        self.longStrings = longStrings
+        heldBytesMax = longStrings?.heldBytesMax ?? .max
     }
+
+    /// How many bytes were read into `slot`, which holds a token for them; nil if it holds the bytes themselves.
+    func longCount(_ slot: Slot) -> UInt64? { longStrings?.item(self[slot])?.count }
+
+    /// How many elements those bytes have, if they are a packed list.
+    func longPackedCount(_ slot: Slot) -> UInt64? { longStrings?.item(self[slot])?.packedCount }
 
     /// The offset of the next byte.
     var offset: Int64 { windowStart + Int64(position) }
@@ -199,33 +214,42 @@ struct SnapshotInput: ~Copyable {
     private mutating func assemble(_ count: Int, into slot: Slot) throws(ReadFault) {
         held[slot.rawValue] = Held()
         var buffer = takeBuffer(slot)
-        try gather(count, into: &buffer)
+        if let longStrings, count > heldBytesMax {
+            longStrings.begin(total: UInt64(count))
+            try forEachPart(count) { longStrings.append($0) }
+            longStrings.end(token: &buffer)
+        } else {
+            try gather(count, into: &buffer)
+        }
         keep(buffer, in: slot)
+    }
+
+    /// Calls `body` with the next `count` bytes as they come.
+    private mutating func forEachPart(
+        _ count: Int, _ body: (ByteSlice) -> Void
+    ) throws(ReadFault) {
+        guard count >= 0, Int64(count) <= bytesLeftMax else { throw fault(.endsEarly) }
+        var left = count
+        while left > 0 {
+            if position == window.count, try !refill() { throw fault(.endsEarly) }
+            let step = min(left, window.count - position)
+            body(window.slice(position..<position + step))
+            position += step
+            left -= step
+        }
     }
 
     /// Appends the next `count` bytes as they come.
     private mutating func gather(_ count: Int, into buffer: inout ByteBuffer) throws(ReadFault) {
-        guard count >= 0, Int64(count) <= bytesLeftMax else { throw fault(.endsEarly) }
-        var left = count
-        while left > 0 {
-            if position == window.count, try !refill() { throw fault(.endsEarly) }
-            let step = min(left, window.count - position)
-            buffer.append(window.slice(position..<position + step))
-            position += step
-            left -= step
-        }
+        var gathered = ByteBuffer()
+        swap(&gathered, &buffer)
+        defer { swap(&gathered, &buffer) }
+        try forEachPart(count) { gathered.append($0) }
     }
 
     /// Passes over `count` bytes.
     mutating func skip(_ count: Int) throws(ReadFault) {
-        guard count >= 0, Int64(count) <= bytesLeftMax else { throw fault(.endsEarly) }
-        var left = count
-        while left > 0 {
-            if position == window.count, try !refill() { throw fault(.endsEarly) }
-            let step = min(left, window.count - position)
-            position += step
-            left -= step
-        }
+        try forEachPart(count) { _ in }
     }
 
     /// Puts the decimal digits of `value` into a slot.
@@ -239,9 +263,11 @@ struct SnapshotInput: ~Copyable {
     mutating func expand(_ count: Int, to expanded: Int, into slot: Slot) throws(ReadFault) {
         let start = offset
         // Never room for more than the bytes at hand can stand for.
-        guard expanded > 0, expanded / LZF.expansionMax <= count else {
+        // And a stream is never much longer than what it stands for.
+        guard expanded > 0, expanded / LZF.expansionMax <= count, count / 2 <= expanded else {
             throw ReadFault(reason: .badLZF, offset: start)
         }
+        if expanded > heldBytesMax { return try expandLong(count, to: expanded, into: slot) }
         var isGood: Bool
         var buffer = takeBuffer(slot)
         if window.count - position >= count {
@@ -257,6 +283,26 @@ struct SnapshotInput: ~Copyable {
             if gathered.capacity <= Self.keptBytesMax { swap(&gathered, &compressed) }
         }
         guard isGood else { throw ReadFault(reason: .badLZF, offset: start) }
+        keep(buffer, in: slot)
+    }
+
+    /// As `expand`, for a string that is too long to hold.
+    private mutating func expandLong(
+        _ count: Int, to expanded: Int, into slot: Slot
+    ) throws(ReadFault) {
+        guard let longStrings else { throw fault(.badLZF) }
+        let start = offset
+        var buffer = takeBuffer(slot)
+        var stream = LZFStream(countMax: UInt64(expanded))
+        var isGood = true
+        longStrings.begin(total: UInt64(expanded))
+        try forEachPart(count) { part in
+            isGood = isGood && stream.append(part) { longStrings.append($0) }
+        }
+        guard isGood, stream.isComplete, stream.count == UInt64(expanded) else {
+            throw ReadFault(reason: .badLZF, offset: start)
+        }
+        longStrings.end(token: &buffer)
         keep(buffer, in: slot)
     }
 

@@ -17,6 +17,8 @@ struct SnapshotOutput: ~Copyable {
     /// For the coding of a string.
     var scratch = ByteBuffer()
     let compressesStrings: Bool
+    /// Why a copy of a string ended.
+    var copyFailure: SnapshotWriteError?
 
     private let sink: (any SnapshotSink)?
     private let pieceBytes: Int

@@ -66,16 +66,31 @@ public struct SnapshotReader: ~Copyable {
     private var form: UInt8?
     private var knowsKey = false
 
+    /// - Parameter longStrings: bounds what is held of one string; nil: every string is held.
     public init(
-        _ source: any SnapshotSource, settings: SnapshotReaderSettings = .init()
+        _ source: any SnapshotSource, settings: SnapshotReaderSettings = .init(),
+        longStrings: LongStrings? = nil
     ) throws(SystemError) {
         let feed = try BlockFeed(
             source, sums: settings.verifiesChecksum, isThreaded: settings.isThreaded,
             blockBytes: settings.blockBytes)
-        input = SnapshotInput(feed, sourceBytes: source.totalBytes)
+        input = SnapshotInput(
+            feed, sourceBytes: source.totalBytes, longStrings: longStrings)
         verifiesChecksum = settings.verifiesChecksum
         values = ValueReader(
             sanitizes: settings.sanitizes, hasher: ByteHash(seed: .random(in: 0 ... .max)))
+    }
+
+    /// Reads on in the middle of an RDB of this version, where a record begins, in this database.
+    ///
+    /// Its checksum can't be verified: pass settings that don't.
+    public init(
+        _ source: any SnapshotSource, settings: SnapshotReaderSettings, longStrings: LongStrings?,
+        version: Int, database: Int
+    ) throws(SystemError) {
+        try self.init(source, settings: settings, longStrings: longStrings)
+        self.version = version
+        self.database = database
     }
 
     /// The offset of the next byte in the RDB.
@@ -86,6 +101,12 @@ public struct SnapshotReader: ~Copyable {
     public var key: ByteSlice { input[.key] }
     public var name: ByteSlice { input[.first] }
     public var text: ByteSlice { input[.second] }
+
+    /// Reads the head, if nothing was read yet.
+    public mutating func begin() throws(SnapshotReadError) {
+        guard version == 0 else { return }
+        do throws(ReadFault) { try readHead() } catch { throw failure(error) }
+    }
 
     public mutating func next() throws(SnapshotReadError) -> Item {
         do throws(ReadFault) {
@@ -222,6 +243,14 @@ public struct SnapshotReader: ~Copyable {
         if input.isExpanded { try input.drain() }
     }
 
+    /// What to say when the source turns out to end before it should.
+    public var endsEarly: SnapshotReadError { failure(input.fault(.endsEarly)) }
+
+    /// Reads what follows the end of the RDB, which means nothing, up to the end of the source.
+    public mutating func drain() throws(SnapshotReadError) {
+        do throws(ReadFault) { try input.drain() } catch { throw failure(error) }
+    }
+
     /// Passes over the value of the key that `next` just gave, checking no more than is needed for it.
     public mutating func skipValue(_ head: KeyHead) throws(SnapshotReadError) {
         do throws(ReadFault) {
@@ -236,5 +265,60 @@ public struct SnapshotReader: ~Copyable {
         do throws(ReadFault) {
             try values.read(head.form, &input, into: &sink)
         } catch { throw failure(error) }
+    }
+
+    /// Copies the key that `next` just gave, and its value, to another RDB.
+    ///
+    /// - Returns: whether all of it was copied.
+    fileprivate mutating func copyKey(
+        _ head: KeyHead, to output: inout SnapshotOutput, version: Int
+    ) throws(SnapshotCopyError) -> Bool {
+        let copier = ValueCopier(version: version)
+        do throws(ValueCopier.Fault) {
+            if let deadline = head.deadline {
+                output.buffer.append(Opcode.deadlineMilliseconds.rawValue)
+                output.buffer.append(littleEndian: UInt64(bitPattern: deadline), bytes: 8)
+            }
+            if let idle = head.idleSeconds {
+                output.buffer.append(Opcode.idle.rawValue)
+                output.buffer.append(length: idle)
+            }
+            if let frequency = head.frequency {
+                output.buffer.append(Opcode.frequency.rawValue)
+                output.buffer.append(frequency)
+            }
+            output.buffer.append(copier.form(of: head.form).rawValue)
+            guard input.longCount(.key) == nil else {
+                throw .read(ReadFault(reason: .tooLong, offset: head.offset))
+            }
+            do throws(SnapshotWriteError) {
+                try output.write(string: key)
+            } catch { throw .write(error) }
+            try copier.copy(head.form, &input, to: &output)
+            do throws(SnapshotWriteError) {
+                try output.flushIfDue()
+            } catch { throw .write(error) }
+        } catch {
+            switch error {
+            case .read(let fault): throw .read(failure(fault))
+            case .write(let error): throw .write(error)
+            }
+        }
+        return !copier.loses(head.form)
+    }
+}
+
+extension SnapshotWriter {
+    /// Copies the key that `reader` just gave, and its value.
+    ///
+    /// After an error the new file is of no use.
+    /// - Returns: false if something that the new version has no place for was left out: deadlines of fields.
+    @discardableResult
+    public mutating func copy(
+        _ head: SnapshotReader.KeyHead, from reader: inout SnapshotReader
+    ) throws(SnapshotCopyError) -> Bool {
+        let isWhole = try reader.copyKey(head, to: &output, version: version)
+        do throws(SnapshotWriteError) { try countKey() } catch { throw .write(error) }
+        return isWhole
     }
 }

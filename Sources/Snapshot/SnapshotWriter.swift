@@ -1,4 +1,4 @@
-internal import HoldfastBytes
+public import HoldfastBytes
 public import Store
 
 /// What a snapshot says of itself in its auxiliary fields, and the libraries that go with the data.
@@ -47,9 +47,10 @@ public struct SnapshotSummary: Sendable {
 
 /// Writes an RDB.
 public struct SnapshotWriter: ~Copyable {
-    private var output: SnapshotOutput
+    var output: SnapshotOutput
     private let values: ValueWriter
     private let progress: SnapshotProgress
+    var version: Int { values.version }
     private var summary = SnapshotSummary()
 
     /// Writes all that `view` sees. Any thread may call it, one that has nothing else to do.
@@ -109,6 +110,22 @@ public struct SnapshotWriter: ~Copyable {
         for source in header.functions { try write(function: source) }
     }
 
+    /// Writes the head of a copy, whose auxiliary fields are copied one by one; call first, in place of `begin`.
+    public mutating func beginCopy() {
+        output.buffer.append(SnapshotFormat.magic)
+        output.buffer.append(text: values.version < 10 ? "000" : "00")
+        output.buffer.append(decimal: Int64(values.version))
+    }
+
+    /// Copies an auxiliary field.
+    public mutating func write(
+        aux name: ByteSlice, _ value: ByteSlice
+    ) throws(SnapshotWriteError) {
+        output.buffer.append(Opcode.aux.rawValue)
+        try output.write(string: name)
+        try output.write(string: value)
+    }
+
     public mutating func write(aux name: String, _ value: String) throws(SnapshotWriteError) {
         output.buffer.append(Opcode.aux.rawValue)
         try name.withSlice { (name) throws(SnapshotWriteError) in try output.write(string: name) }
@@ -145,13 +162,18 @@ public struct SnapshotWriter: ~Copyable {
         try output.write(string: entry.key)
         try values.write(entry, to: &output)
         try output.flushIfDue()
-        summary.keys += 1
-        if summary.keys & 255 == 0 { try report() }
+        try countKey()
         let delay = progress.keyDelayMicroseconds
         if _slowPath(delay != 0) {
             try report()
             Pause.afterKey(delay, count: summary.keys) { progress.isCancelled }
         }
+    }
+
+    @inline(__always)
+    mutating func countKey() throws(SnapshotWriteError) {
+        summary.keys += 1
+        if summary.keys & 255 == 0 { try report() }
     }
 
     private func report() throws(SnapshotWriteError) {

@@ -93,7 +93,7 @@ struct ValueReader {
         case .set: try readSet(&input, into: &sink)
         case .setIntset:
             let start = input.offset
-            try input.string(into: .second)
+            if try !isHeld(&input, for: &sink) { break }
             guard IntegerSet.isValid(input[.second]) else {
                 throw ReadFault(reason: .badIntset, offset: start)
             }
@@ -101,16 +101,20 @@ struct ValueReader {
         case .setListpack:
             let start = input.offset
             // A set may be written member by member, and then nobody would read it with one of them twice.
-            try unique(sink.set(try packed(&input, elements: 1, isUnique: true)), at: start)
+            guard let members = try packed(&input, for: &sink, elements: 1, isUnique: true) else {
+                break
+            }
+            try unique(sink.set(members), at: start)
         case .sortedSetText, .sortedSet: try readSortedSet(form, &input, into: &sink)
         case .sortedSetListpack:
             let start = input.offset
-            let (pairs, isOrdered) = try packedScores(&input)
+            guard let (pairs, isOrdered) = try packedScores(&input, for: &sink) else { break }
             try unique(sink.sortedSet(pairs, isOrdered: isOrdered), at: start)
         case .hash: try readHash(&input, into: &sink)
         case .hashListpack:
             let start = input.offset
-            try unique(sink.hash(try packed(&input, elements: 2)), at: start)
+            guard let pairs = try packed(&input, for: &sink, elements: 2) else { break }
+            try unique(sink.hash(pairs), at: start)
         case .hashDeadlines, .hashDeadlinesPreview:
             try readHashDeadlines(form, &input, into: &sink)
         case .hashListpackDeadlines, .hashListpackDeadlinesPreview:
@@ -129,6 +133,33 @@ struct ValueReader {
     @inline(__always)
     private func unique(_ isNew: Bool, at start: Int64) throws(ReadFault) {
         if _slowPath(!isNew) { throw ReadFault(reason: .duplicateMember, offset: start) }
+    }
+
+    /// Reads a packed value into the second slot.
+    ///
+    /// - Parameter groups: of so many elements, if it is to be a packed list: its structure is checked then even if it
+    ///   isn't held.
+    /// - Returns: false if it is too long to hold; the sink was told.
+    @inline(__always)
+    private func isHeld(
+        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable,
+        groups: UInt64? = nil
+    ) throws(ReadFault) -> Bool {
+        let start = input.offset
+        try input.string(into: .second)
+        if let bytes = input.longCount(.second) {
+            if let groups {
+                guard let count = input.longPackedCount(.second) else {
+                    throw ReadFault(reason: .badListpack, offset: start)
+                }
+                guard count % groups == 0 else {
+                    throw ReadFault(reason: .oddCount, offset: start)
+                }
+            }
+            sink.passedOver(bytes: bytes)
+            return false
+        }
+        return true
     }
 
     private func readList(
@@ -167,7 +198,10 @@ struct ValueReader {
                 sink.element(input[.second])
                 isEmpty = false
             case 2:
-                try input.string(into: .second)
+                if try !isHeld(&input, for: &sink, groups: 1) {
+                    isEmpty = false
+                    continue
+                }
                 guard PackedList.walk(input[.second], { _ in true }) else {
                     throw ReadFault(reason: .badListpack, offset: start)
                 }
@@ -249,11 +283,13 @@ struct ValueReader {
     /// Reads a packed list of so many elements for each member, the first of which may not come twice.
     ///
     /// - Parameter isUnique: that is made sure of even if nothing else is sanitized.
+    /// - Returns: nil if it is too long to hold; the sink was told.
     private func packed(
-        _ input: inout SnapshotInput, elements: Int, isUnique: Bool = false
-    ) throws(ReadFault) -> PackedList {
+        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable, elements: Int,
+        isUnique: Bool = false
+    ) throws(ReadFault) -> PackedList? {
         let start = input.offset
-        try input.string(into: .second)
+        if try !isHeld(&input, for: &sink, groups: UInt64(elements)) { return nil }
         let bytes = input[.second]
         var count = 0
         guard
@@ -279,12 +315,12 @@ struct ValueReader {
 
     /// Reads a packed list of members and scores; all scores are numbers.
     ///
-    /// - Returns: also whether they come by score, and by name where scores are equal.
+    /// - Returns: also whether they come by score, and by name where scores are equal; nil as in `packed`.
     private func packedScores(
-        _ input: inout SnapshotInput
-    ) throws(ReadFault) -> (PackedList, isOrdered: Bool) {
+        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) -> (PackedList, isOrdered: Bool)? {
         let start = input.offset
-        let list = try packed(&input, elements: 2)
+        guard let list = try packed(&input, for: &sink, elements: 2) else { return nil }
         var isOrdered = true
         var last: (offset: Int, score: Double)?
         var next = list.firstOffset
@@ -310,11 +346,13 @@ struct ValueReader {
     // MARK: Packed values of older versions
 
     /// Reads a ziplist whose elements come in groups of so many.
+    ///
+    /// - Returns: nil as `packed`.
     private func oldPacked(
-        _ input: inout SnapshotInput, elements: Int
-    ) throws(ReadFault) -> OldPackedList {
+        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable, elements: Int
+    ) throws(ReadFault) -> OldPackedList? {
         let start = input.offset
-        try input.string(into: .second)
+        if try !isHeld(&input, for: &sink) { return nil }
         guard let list = OldPackedList(input[.second]) else {
             throw ReadFault(reason: .badZiplist, offset: start)
         }
@@ -326,7 +364,7 @@ struct ValueReader {
     private func readOldList(
         _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
     ) throws(ReadFault) {
-        let list = try oldPacked(&input, elements: 1)
+        guard let list = try oldPacked(&input, for: &sink, elements: 1) else { return }
         sink.beginList()
         list.forEach { element in element.withBytes { sink.element($0) } }
     }
@@ -339,7 +377,10 @@ struct ValueReader {
         var isEmpty = true
         for _ in 0..<count {
             let start = input.offset
-            try input.string(into: .second)
+            if try !isHeld(&input, for: &sink) {
+                isEmpty = false
+                continue
+            }
             guard let list = OldPackedList(input[.second]) else {
                 throw ReadFault(reason: .badZiplist, offset: start)
             }
@@ -353,7 +394,7 @@ struct ValueReader {
         _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
     ) throws(ReadFault) {
         let start = input.offset
-        try input.string(into: .second)
+        if try !isHeld(&input, for: &sink) { return }
         guard let map = OldPackedMap(input[.second]) else {
             throw ReadFault(reason: .badZipmap, offset: start)
         }
@@ -367,7 +408,7 @@ struct ValueReader {
         _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
     ) throws(ReadFault) {
         let start = input.offset
-        let list = try oldPacked(&input, elements: 2)
+        guard let list = try oldPacked(&input, for: &sink, elements: 2) else { return }
         sink.beginHash(count: list.count / 2)
         var name: PackedElement?
         try list.forEach { (element) throws(ReadFault) in
@@ -386,7 +427,7 @@ struct ValueReader {
         _ input: inout SnapshotInput, into sink: inout some ValueSink & ~Copyable
     ) throws(ReadFault) {
         let start = input.offset
-        let list = try oldPacked(&input, elements: 2)
+        guard let list = try oldPacked(&input, for: &sink, elements: 2) else { return }
         sink.beginSortedSet(count: list.count / 2)
         var member: PackedElement?
         try list.forEach { (element) throws(ReadFault) in
@@ -446,7 +487,7 @@ struct ValueReader {
     ) throws(ReadFault) {
         if form == .hashListpackDeadlines { try input.skip(8) }
         let start = input.offset
-        let list = try packed(&input, elements: 3)
+        guard let list = try packed(&input, for: &sink, elements: 3) else { return }
         sink.beginHash(count: list.count / 3)
         var offset = list.firstOffset
         while let name = offset, let value = list.next(after: name),

@@ -57,6 +57,16 @@ public protocol ValueSink: ~Copyable {
 
     /// The value is complete.
     mutating func end() throws(StreamFault)
+
+    /// A packed value, or a node of a list or stream, that is too long to hold was passed over: called in place of
+    /// what would say what is in it, if the reader has `LongStrings`.
+    mutating func passedOver(bytes: UInt64)
+}
+
+extension ValueSink where Self: ~Copyable {
+    public mutating func passedOver(bytes: UInt64) {
+        preconditionFailure("a reader that bounds strings with a sink that doesn't")
+    }
 }
 
 extension ValueBuilder: ValueSink {}

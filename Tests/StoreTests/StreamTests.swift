@@ -429,7 +429,7 @@ struct StreamTests {
         let id = StreamID(1, 1)
         func tryOut(_ bytes: [UInt8]) {
             bytes.withSlice { slice in
-                guard let live = StreamNode.liveEntries(in: slice, master: id) else { return }
+                guard let live = StreamNodeCheck(slice, master: id)?.liveCount else { return }
                 let node = StreamNode.make(master: id, list: slice, epoch: 1)
                 var found = 0
                 node.forEachEntry { entry in

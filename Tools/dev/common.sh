@@ -49,12 +49,16 @@ missing_packages() {
     pkg-config --exists libisal 2>/dev/null || echo libisal-dev
     pkg-config --exists liblz4 2>/dev/null || echo liblz4-dev
     pkg-config --exists liblzf 2>/dev/null || echo liblzf-dev
+    pkg-config --exists zlib 2>/dev/null || echo zlib1g-dev
+    pkg-config --exists libzstd 2>/dev/null || echo libzstd-dev
     pkg-config --exists libpcre2-8 2>/dev/null || echo libpcre2-dev
     if [ "$1" = test ]; then
         command -v redis-server >/dev/null || echo redis-server
         command -v redis-cli >/dev/null && command -v redis-check-aof >/dev/null || echo redis-tools
         command -v strace >/dev/null || echo strace
         command -v lz4 >/dev/null || echo lz4
+        command -v zstd >/dev/null || echo zstd
+        command -v chromium >/dev/null || echo chromium
         [ -x /usr/bin/python3 ] || echo python3
         /usr/bin/python3 -c 'import redis' 2>/dev/null || echo python3-redis
     fi

@@ -55,6 +55,12 @@ public final class JSONWriter {
         output.write("\(sign)\(size / 1000).\(rest)")
     }
 
+    /// A number that is text already; it must be one that JSON knows.
+    public func value(_ key: String? = nil, digits: String) {
+        begin(key)
+        output.write(digits)
+    }
+
     public func value(_ key: String? = nil, _ fact: Bool) {
         begin(key)
         output.write(fact ? "true" : "false")

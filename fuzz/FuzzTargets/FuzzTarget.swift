@@ -6,6 +6,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case resp, segment, manifest, config, commands, listpack, intset, ziplist, rdb, restore
     case stream
     case aofCheck = "aof-check"
+    case rdbCheck = "rdb-check"
     /// Fails on purpose, to show that the machinery finds something.
     case canary
 
@@ -23,6 +24,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .restore: try RestoreTarget.run(bytes)
         case .stream: try StreamTarget.run(bytes)
         case .aofCheck: try AOFCheckTarget.run(bytes)
+        case .rdbCheck: try RDBCheckTarget.run(bytes)
         case .canary: try CanaryTarget.run(bytes)
         }
     }

@@ -49,7 +49,7 @@ public struct StreamBuilder: ~Copyable {
 
     /// Adds a node with the bytes of its list, which are checked to the last.
     public mutating func addNode(_ master: StreamID, _ list: ByteSlice) throws(StreamFault) {
-        guard let live = StreamNode.liveEntries(in: list, master: master) else {
+        guard let live = StreamNodeCheck(list, master: master)?.liveCount else {
             throw .damagedNode
         }
         var tree = stream.nodes

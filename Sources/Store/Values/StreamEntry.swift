@@ -1,4 +1,4 @@
-internal import HoldfastBytes
+public import HoldfastBytes
 
 /// One entry of a stream, where it lies in its node: good until the stream changes.
 public struct StreamEntry {
@@ -80,17 +80,17 @@ public struct StreamEntry {
     }
 }
 
-extension StreamNode {
-    /// The entries of the node in order, deleted ones included.
+extension StreamEntry {
+    /// The entries of a list that `StreamNodeCheck` has found to be a node's, deleted ones included.
     ///
     /// - Parameter body: says whether to go on.
     /// - Returns: false if `body` ended it.
     @inline(__always)
     @discardableResult
-    func forEachEntry(_ body: (StreamEntry) -> Bool) -> Bool {
-        let list = list
-        let master = master
-        let masterID = masterID
+    static func forEach(
+        in list: PackedList, masterID: StreamID, _ body: (StreamEntry) -> Bool
+    ) -> Bool {
+        let master = StreamNode.master(of: list)
         var offset = master.fields
         for _ in 0...master.fieldCount { offset &+= list.elementBytes(at: offset) }
         let end = list.endOffset
@@ -103,12 +103,24 @@ extension StreamNode {
         }
         return true
     }
+}
+
+extension StreamNode {
+    /// The entries of the node in order, deleted ones included.
+    ///
+    /// - Parameter body: says whether to go on.
+    /// - Returns: false if `body` ended it.
+    @inline(__always)
+    @discardableResult
+    func forEachEntry(_ body: (StreamEntry) -> Bool) -> Bool {
+        StreamEntry.forEach(in: list, masterID: masterID, body)
+    }
 
     /// As `forEachEntry`, from the last entry to the first.
     @inline(__always)
     func forEachEntryBackwards(_ body: (StreamEntry) -> Bool) -> Bool {
         let list = list
-        let master = master
+        let master = Self.master(of: list)
         let masterID = masterID
         var end = list.endOffset
         while let last = list.previous(before: end) {
@@ -124,19 +136,26 @@ extension StreamNode {
         }
         return true
     }
+}
 
-    // MARK: Checking
+/// A list that nobody vouched for and that is a node's: complete, its counts right, its entries in order.
+public struct StreamNodeCheck {
+    public let list: PackedList
+    public let masterID: StreamID
+    public let liveCount: Int
+    /// Of the entries, deleted ones included.
+    public let firstID: StreamID?
+    public let lastID: StreamID?
 
-    /// The number of live entries in a list, if it is a node's: complete, its counts right, its entries in order.
-    ///
-    /// - Parameter list: bytes that nobody vouches for.
-    static func liveEntries(in bytes: ByteSlice, master: StreamID) -> Int? {
+    /// Nil if the bytes are no node's.
+    public init?(_ bytes: ByteSlice, master: StreamID) {
         guard PackedList.isValid(bytes, deep: true) else { return nil }
         var walk = NodeWalk(PackedList(bytes))
         guard let live = walk.number(), let deleted = walk.number(), let fields = walk.number(),
             live >= 0, deleted >= 0, fields >= 0, walk.skip(fields), walk.number() == 0
         else { return nil }
         var found: (live: Int64, deleted: Int64) = (0, 0)
+        var first: StreamID?
         var last: StreamID?
         while !walk.isAtEnd {
             guard let flags = walk.smallNumber(), flags <= 3, let milliseconds = walk.number(),
@@ -146,9 +165,10 @@ extension StreamNode {
                 master.milliseconds &+ UInt64(bitPattern: milliseconds),
                 master.sequence &+ UInt64(bitPattern: sequence))
             if let last, id <= last { return nil }
+            if first == nil { first = id }
             last = id
             var elements: Int64
-            if flags & sameFieldsFlag != 0 {
+            if flags & StreamNode.sameFieldsFlag != 0 {
                 guard walk.skip(fields) else { return nil }
                 elements = fields + 3
             } else {
@@ -158,9 +178,22 @@ extension StreamNode {
                 elements = 2 * own + 4
             }
             guard walk.number() == elements else { return nil }
-            if flags & deletedFlag != 0 { found.deleted += 1 } else { found.live += 1 }
+            if flags & StreamNode.deletedFlag != 0 { found.deleted += 1 } else { found.live += 1 }
         }
-        return found == (live, deleted) ? Int(live) : nil
+        guard found == (live, deleted) else { return nil }
+        list = PackedList(bytes)
+        masterID = master
+        liveCount = Int(live)
+        firstID = first
+        lastID = last
+    }
+
+    /// Calls `body` with each live entry.
+    public func forEachLive(_ body: (StreamEntry) -> Void) {
+        StreamEntry.forEach(in: list, masterID: masterID) { entry in
+            if !entry.isDeleted { body(entry) }
+            return true
+        }
     }
 }
 

@@ -138,7 +138,7 @@ struct StreamNode {
     // MARK: The master entry
 
     @inline(__always)
-    private func integer(at offset: Int, in list: PackedList) -> Int64 {
+    private static func integer(at offset: Int, in list: PackedList) -> Int64 {
         guard case .integer(let value) = list[offset] else {
             preconditionFailure("a stream's node without a number where one belongs")
         }
@@ -147,8 +147,12 @@ struct StreamNode {
 
     /// The numbers at the front, and where the field names begin.
     @inline(__always)
-    var master: (live: Int, deleted: Int, fieldCount: Int, fields: Int) {
-        let list = list
+    var master: (live: Int, deleted: Int, fieldCount: Int, fields: Int) { Self.master(of: list) }
+
+    @inline(__always)
+    static func master(
+        of list: PackedList
+    ) -> (live: Int, deleted: Int, fieldCount: Int, fields: Int) {
         var offset = PackedList.headerBytes
         let live = integer(at: offset, in: list)
         offset &+= list.elementBytes(at: offset)
@@ -159,7 +163,7 @@ struct StreamNode {
         return (Int(live), Int(deleted), Int(fieldCount), offset)
     }
 
-    var live: Int { Int(integer(at: PackedList.headerBytes, in: list)) }
+    var live: Int { Int(Self.integer(at: PackedList.headerBytes, in: list)) }
 
     /// Sets the numbers of live and deleted entries. The node must be writable and may move.
     mutating func setCounts(live: Int, deleted: Int) {

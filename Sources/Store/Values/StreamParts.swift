@@ -176,7 +176,7 @@ extension StreamValue {
         var lastNode: UInt64 = 0
         nodes.forEach { element, _ in
             let node = element.node
-            let found = StreamNode.liveEntries(in: node.list.bytes, master: node.masterID)
+            let found = StreamNodeCheck(node.list.bytes, master: node.masterID)?.liveCount
             precondition(found != nil, "a damaged node")
             precondition(node.list.byteCount <= node.room, "a node without room for its list")
             live += found ?? 0
