@@ -714,7 +714,7 @@ final class LogWriterCore {
             lines.append(line)
         }
         for older in files.olderBases {
-            var line = older.line
+            var line = old[older.name] ?? older.line
             line.type = .history
             lines.append(line)
         }

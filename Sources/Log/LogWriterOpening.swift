@@ -72,8 +72,8 @@ struct LogWriterStart {
             }
             if line.type == .base {
                 base = LogBase(
-                    name: file.name, sequence: line.sequence, lsn: file.endLSN, bytes: file.bytes,
-                    history: line.history)
+                    name: file.name, sequence: line.sequence, lsn: line.firstLSN ?? file.endLSN,
+                    bytes: file.bytes, history: line.history)
             } else {
                 sealed.append(
                     SealedSegment(
