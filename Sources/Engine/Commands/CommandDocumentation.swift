@@ -378,12 +378,12 @@ public struct CommandDocumentation: Sendable {
         module|loadex :: 7.0.0 :: O(1) :: path [CONFIG=configs:(name value)**] [ARGS=args:(arg)*] :: Refused: no module can be loaded.
         module|unload :: 4.0.0 :: O(1) :: name :: Refused: no module is loaded.
         monitor :: 1.0.0 ::  ::  :: Shows every command that the server runs.
-        failover :: 6.2.0 :: O(1) :: target:[TO host port:integer [FORCE]] [ABORT] [TIMEOUT=milliseconds:integer] :: Lets this primary change places with a replica, without losing a write.
-        psync :: 2.8.0 ::  :: replicationid offset:integer :: Asks for the stream from a place on. Replicas say it. :: syscmd
+        failover :: 6.2.0 :: O(1) :: [TO=target:(host port:integer [FORCE])] [ABORT] [TIMEOUT=milliseconds:integer] :: Lets this primary change places with a replica, without losing a write.
+        psync :: 2.8.0 ::  :: replicationid offset:integer :: Asks for the stream from a place on. Replicas say it.
         replconf :: 3.0.0 :: O(1) ::  :: Tells a primary what a replica can, and how far it is. :: syscmd
-        replicaof :: 5.0.0 :: O(1) :: args:(host_port:(host port:integer)|no_one:(NO ONE)) :: Makes the server follow a primary, or be one again.
-        slaveof :: 1.0.0 :: O(1) :: args:(host_port:(host port:integer)|no_one:(NO ONE)) :: Makes the server follow a primary, or be one again. :: 5.0.0 :: REPLICAOF
-        sync :: 1.0.0 ::  ::  :: Asks for all data and then the stream. :: syscmd
+        replicaof :: 5.0.0 :: O(1) :: args:(host-port:(host port:integer)|no-one:(NO ONE)) :: Makes the server follow a primary, or be one again.
+        slaveof :: 1.0.0 :: O(1) :: args:(host-port:(host port:integer)|no-one:(NO ONE)) :: Makes the server follow a primary, or be one again. :: 5.0.0 :: `REPLICAOF`
+        sync :: 1.0.0 ::  ::  :: Asks for all data and then the stream.
         role :: 2.8.12 :: O(1) ::  :: Returns whether the server is a primary or a replica, with its peers.
         save :: 1.0.0 :: O(N), N being the number of keys ::  :: Writes a snapshot while everybody waits.
         shutdown :: 1.0.0 :: O(N) when a snapshot is saved, N being the number of keys; else O(1) :: nosave_save:[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0] :: Stops the server in order.
