@@ -75,6 +75,8 @@ final class Session {
         var key: [UInt8]
         var database: Int
     }
+    /// Stands for the link to a primary, where commands come from that this server follows.
+    var isPrimary = false
     var hasNoEvict = false
     /// Nil unless it listens to a channel or a pattern.
     var subscriptions: Subscriptions?

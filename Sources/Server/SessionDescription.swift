@@ -82,7 +82,8 @@ struct SessionFilter {
 
 extension Session {
     var type: SessionType {
-        isReplica ? .replica : subscriptions == nil ? .normal : .pubsub
+        if isPrimary { return .master }
+        return isReplica ? .replica : subscriptions == nil ? .normal : .pubsub
     }
 
     /// Roughly what the session occupies, buffers included.
@@ -94,6 +95,7 @@ extension Session {
     fileprivate var flagLetters: String {
         var letters = ""
         if isMonitor { letters += "O" } else if isReplica { letters += "S" }
+        if isPrimary { letters += "M" }
         if subscriptions != nil { letters += "P" }
         if transaction != nil { letters += "x" }
         if isHeld || parked != nil { letters += "b" }

@@ -109,10 +109,10 @@ enum ClientCommands {
     ) throws(CommandError) {
         var sessions: [Session]
         if arguments.count == 2 {
-            sessions = state.sessions.all.sorted { $0.id < $1.id }
+            sessions = state.sessionsAndLink
         } else if arguments.count == 4, arguments[2].equalsIgnoringCase("type") {
             let type = try SessionType(arguments[3])
-            sessions = state.sessions.all.filter { $0.type == type }.sorted { $0.id < $1.id }
+            sessions = state.sessionsAndLink.filter { $0.type == type }
         } else if arguments.count > 3, arguments[2].equalsIgnoringCase("id") {
             sessions = []
             for index in 3..<arguments.count {
@@ -151,7 +151,7 @@ enum ClientCommands {
             }
             killed += 1
         }
-        if filter.type == .master, state.following.connection != nil {
+        if let link = state.following.connection, filter.matches(link.session, own: session) {
             state.retryLink("The link to the primary is ended by CLIENT KILL", soon: true)
             killed += 1
         }
@@ -299,5 +299,13 @@ enum ClientCommands {
         rows.add("client|setname", 3, own, .connection, tips: toAll, setName)
         rows.add("client|unblock", -3, others, .connection, unblock)
         rows.add("client|unpause", 2, others, .connection, unpause)
+    }
+}
+
+extension ServerState {
+    /// All sessions by age, with the link to a primary, which isn't served as one.
+    fileprivate var sessionsAndLink: [Session] {
+        let all = sessions.all + [following.connection?.session].compactMap { $0 }
+        return all.sorted { $0.id < $1.id }
     }
 }

@@ -49,7 +49,11 @@ extension CommandLoop {
         guard turnNanoseconds > connection.lastByteAt,
             turnNanoseconds - connection.lastByteAt > limit, !connection.isPaused
         else { return false }
-        loseLink("MASTER timeout: no data nor PING received...", soon: true)
+        if case .streaming = state.following.stage {
+            loseLink("MASTER timeout: no data nor PING received...", soon: true)
+        } else {
+            loseLink("Timeout connecting to the MASTER...", soon: true)
+        }
         return true
     }
 
@@ -91,6 +95,7 @@ extension CommandLoop {
             address: PeerAddress(text: "\(link.host):\(link.port)", isLocal: false),
             localAddress: Socket.localAddress(descriptor), isUnixSocket: false,
             now: state.monotonicSeconds)
+        session.isPrimary = true
         let connection = PrimaryConnection(
             descriptor, LinkHandshake(request()), session: session, now: turnNanoseconds)
         do throws(SystemError) {
@@ -134,7 +139,10 @@ extension CommandLoop {
         if case .greeting = state.following.stage { greet(connection) }
         if case .streaming = state.following.stage { applyStream(connection) }
         guard !isOpen, state.following.connection === connection else { return }
-        loseLink("Connection with master lost.")
+        // At once where all was well: the primary may have its reasons. Where it wasn't, in a while.
+        var wasStreaming = false
+        if case .streaming = state.following.stage { wasStreaming = true }
+        loseLink("Connection with master lost.", soon: wasStreaming)
     }
 
     /// So many bytes are taken in a turn, so that clients are served as well.
