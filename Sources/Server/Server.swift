@@ -170,6 +170,7 @@ public enum HoldfastServer {
         loop.state.beginFollowing()
         Startup.setTitle(loop.state.configuration)
         StartReport.ready(listeners, diagnostics)
+        WorkerThread.favourLatency()
         loop.run()
         try loop.shutDown()
         Startup.removePIDFile(pidFile, diagnostics)

@@ -8,6 +8,7 @@ struct Options {
         case worstCommand = "worst-command"
         case snapshots, load
         case setCost = "set-cost"
+        case replication
     }
 
     static let usage = """

@@ -57,8 +57,8 @@ final class ServerUnderTest {
     /// PING with PONG.
     /// - Returns: the seconds from before the process was made to the answer.
     @discardableResult
-    func start(pollMicroseconds: UInt32 = 2_000) throws -> Double {
-        port = try FreePort.find()
+    func start(pollMicroseconds: UInt32 = 2_000, onSamePort: Bool = false) throws -> Double {
+        if !onSamePort { port = try FreePort.find() }
         // Neither side rewrites its log by itself, so that both hold and replay plain commands.
         let words =
             [

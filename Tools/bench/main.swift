@@ -42,6 +42,7 @@ func measure(_ figure: Options.Figure) throws -> [Table] {
     case .snapshots: try snapshotTables(options)
     case .load: try loadTables(options)
     case .setCost: try [setCostTable(options)]
+    case .replication: try replicationTables(options)
     }
 }
 

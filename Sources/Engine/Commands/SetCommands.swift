@@ -67,6 +67,7 @@ public enum SetCommands {
         let added = context.keyspace.addMembers(
             target, database, to, count: 1, limits
         ) { _ in member }
+        context.changeCount = removed + added
         if added > 0 { context.notify(.set, "sadd", target) }
         context.reply.integer(1)
     }

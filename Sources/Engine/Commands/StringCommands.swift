@@ -91,6 +91,7 @@ public enum StringCommands {
     }
 
     private static func setAll(_ context: inout CommandContext) {
+        context.changeCount = (context.arguments.count - 1) / 2
         forEachKey(&context, step: 2) { context, key, index in
             context.deleteIfExpired(key)
             context.keyspace.setString(

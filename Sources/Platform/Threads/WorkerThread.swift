@@ -46,6 +46,9 @@ public final class WorkerThread: @unchecked Sendable {
     /// Lets the calling thread give way to others: for work in the background that may take its time.
     public static func lowerPriority() { hf_lower_priority() }
 
+    /// Lets the calling thread run soon after it wakes, where the kernel knows how (Linux 6.12): for the one that everybody waits for.
+    public static func favourLatency() { hf_favour_latency() }
+
     /// Waits until the closure has returned. Call once, from one thread.
     public func join() {
         precondition(!isJoined, "a thread is joined once")

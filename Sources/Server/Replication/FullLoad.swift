@@ -85,6 +85,8 @@ final class FullLoad: @unchecked Sendable {
     }
 
     private func run() {
+        // It works beside the data that is served, on what may be few cores; the thread that reads ahead is as low.
+        WorkerThread.lowerPriority()
         var keyspace = Keyspace(databases: plan.databases, hasher: plan.hasher)
         keyspace.accessNow = AccessClock.now(milliseconds: plan.milliseconds, plan.limits)
         do {

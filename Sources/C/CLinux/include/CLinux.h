@@ -51,8 +51,11 @@ uint64_t hf_raise_file_limit(uint64_t wanted);
 /// Names the calling thread for `ps` and debuggers.
 void hf_name_thread(const char *name);
 
-/* Lets the calling thread give way to others that want the processor. */
+/// Lets the calling thread give way to others that want the processor.
 void hf_lower_priority(void);
+
+/// Lets the calling thread run soon after it wakes, beside others that compute; threads that it makes inherit it.
+void hf_favour_latency(void);
 
 static inline void hf_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
