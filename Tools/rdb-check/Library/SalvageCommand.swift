@@ -82,13 +82,14 @@ struct SalvageScan {
     private struct Stop {
         var record: Int64
         var next: Int64
-        var error: SnapshotReadError
+        /// Nil for an end mark with much behind it: misread bytes have those, too.
+        var error: SnapshotReadError?
 
         func loss(to end: Int64) -> SalvagePlan.Loss {
             SalvagePlan.Loss(
-                start: record, end: end, key: error.key, database: error.database,
-                type: error.form.flatMap { ValueForm(rawValue: $0)?.typeName },
-                message: error.message)
+                start: record, end: end, key: error?.key, database: error?.database ?? 0,
+                type: error?.form.flatMap { ValueForm(rawValue: $0)?.typeName },
+                message: error?.message ?? "an end mark before the end of the file")
         }
     }
 
@@ -129,8 +130,13 @@ struct SalvageScan {
                             start: good, end: begin, key: key, database: walk.reader.database,
                             type: nil, message: "an empty value"))
                 }
+                let before = good
                 good = start + walk.reader.offset
                 database = walk.reader.database
+                if !goesOn, !isEnd(good) {
+                    add(&plan, begin, before, first)
+                    return Stop(record: before, next: before + 1, error: nil)
+                }
                 if plan.version == 0 { plan.version = walk.reader.version }
                 if !goesOn {
                     add(&plan, begin, good, first)
@@ -148,6 +154,9 @@ struct SalvageScan {
             }
         }
     }
+
+    /// Behind an end mark there is at most a checksum.
+    private func isEnd(_ offset: Int64) -> Bool { bytes - offset <= 8 }
 
     private func add(_ plan: inout SalvagePlan, _ start: Int64, _ end: Int64, _ database: Int) {
         if end > start {
@@ -167,7 +176,7 @@ struct SalvageScan {
         _ stop: Stop, _ budget: inout Int64
     ) throws(WalkFailure) -> Int64? {
         // The value alone may be broken, and say its length rightly.
-        if stop.error.key != nil, let next = try passOver(stop) { return next }
+        if stop.error?.key != nil, let next = try passOver(stop) { return next }
         var window = ByteBuffer()
         var windowStart = stop.next
         while windowStart < bytes {
@@ -217,7 +226,8 @@ struct SalvageScan {
                 switch try reader.next() {
                 case .key(let head): try reader.skipValue(head)
                 case .end:
-                    return index == 0 ? nil : end.map { stop.record + $0 }
+                    guard index > 0, isEnd(stop.record + reader.offset) else { return nil }
+                    return end.map { stop.record + $0 }
                 default: break
                 }
                 if index == 0 { end = reader.offset }
