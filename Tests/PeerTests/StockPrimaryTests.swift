@@ -51,8 +51,8 @@ struct StockPrimaryTests {
     @Test(
         "what the primary does while it loads and afterwards is done here, whatever cuts the link")
     func streamWithCuts() throws {
-        // Seen with seed 844020451260: data that differ from the primary's once in some runs, not explained yet.
-        withKnownIssue("the data may differ from a stock primary's", isIntermittent: true) {
+        // A stock primary logs a PFADD that failed on a broken HyperLogLog; here it fails as well, which is reported.
+        withKnownIssue("a PFADD that failed at the primary fails here", isIntermittent: true) {
             try streamWithCutsOnce()
         }
     }
@@ -87,7 +87,10 @@ struct StockPrimaryTests {
             proxy.cut()
         }
         try replica.waitToCatchUp(with: primary)
-        #expect(try digest(replica) == digest(primary), "seed \(seed)\n\(server.log)")
+        // Keys expire between the two digests.
+        try replica.waitFor("the same data, seed \(seed)") {
+            try digest(replica) == digest(primary)
+        }
         let resyncs = try primary.resyncs()
         #expect(resyncs[0] == "1" && resyncs[2] == "0", "\(resyncs) \(server.log)")
         #expect(Int(resyncs[1]) ?? 0 > 0)
