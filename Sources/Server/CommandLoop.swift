@@ -127,9 +127,7 @@ struct CommandLoop: ~Copyable {
     func gather() {
         guard state.settings.gatherMicroseconds > 0, readyAverage > 1.3 else { return }
         let end =
-            Ticks.now()
-            &+ UInt64(
-                Double(state.settings.gatherMicroseconds) * state.tickScale.ticksPerMicrosecond)
+            Ticks.now() &+ state.tickScale.ticks(UInt64(state.settings.gatherMicroseconds))
         while Ticks.now() < end {}
     }
 

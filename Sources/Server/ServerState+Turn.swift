@@ -21,7 +21,7 @@ extension ServerState {
     mutating func noteSlow(
         _ row: Int, _ arguments: Arguments, _ ticks: UInt64, _ session: Session
     ) {
-        let microseconds = Int64(tickScale.microseconds(ticks))
+        let microseconds = Int64(clamping: tickScale.microseconds(ticks))
         latency.add(
             dispatcher.table.facts(at: row).flags.contains(.fast) ? "fast-command" : "command",
             milliseconds: microseconds / 1000, unixSeconds: now / 1000)
@@ -65,9 +65,7 @@ extension ServerState {
             // Settings may be any number.
             microseconds = min(microseconds, min(latency.threshold, .max / 1_000) * 1_000)
         }
-        slowTicks =
-            UInt64(exactly: (Double(microseconds) * tickScale.ticksPerMicrosecond).rounded())
-            ?? .max
+        slowTicks = tickScale.ticks(UInt64(max(microseconds, 0)))
     }
 
     // MARK: Time

@@ -159,5 +159,12 @@ import Testing
         scale.calibrate(clock)
         #expect(scale.ticksPerMicrosecond > 0)
         #expect(scale.microseconds(.max) > 0, "no number of ticks is too large")
+        // Hardly a tick in an hour: what the clock says may be that wrong.
+        clock.advance(milliseconds: 3_600_000)
+        scale.calibrate(clock)
+        #expect(scale.ticksPerMicrosecond < 1)
+        #expect(scale.microseconds(.max) == .max)
+        #expect(scale.ticks(.max) > 0)
+        #expect(scale.ticks(0) == 0)
     }
 }

@@ -22,11 +22,20 @@ public enum Ticks {
         public mutating func calibrate(_ clock: some Clock) {
             let nanoseconds = clock.monotonicNanoseconds &- startNanoseconds
             guard nanoseconds > 10_000_000 else { return }
-            ticksPerMicrosecond = Double(hf_ticks() &- startTicks) * 1_000 / Double(nanoseconds)
+            let ticks = hf_ticks()
+            // A counter that stood still or went back (a machine that was moved) measures nothing.
+            guard ticks > startTicks else { return }
+            ticksPerMicrosecond = Double(ticks - startTicks) * 1_000 / Double(nanoseconds)
         }
 
+        /// Microseconds that `ticks` took, rounded down; `UInt64.max` if they are more.
         public func microseconds(_ ticks: UInt64) -> UInt64 {
-            UInt64(Double(ticks) / ticksPerMicrosecond)
+            UInt64(exactly: (Double(ticks) / ticksPerMicrosecond).rounded(.down)) ?? .max
+        }
+
+        /// Ticks in `microseconds`, rounded; `UInt64.max` if they are more.
+        public func ticks(_ microseconds: UInt64) -> UInt64 {
+            UInt64(exactly: (Double(microseconds) * ticksPerMicrosecond).rounded()) ?? .max
         }
     }
 }
