@@ -168,7 +168,9 @@ private func options(_ arguments: String...) -> String {
     }
 
     @Test("any bytes are a configuration or an error, never a crash")
-    func anyBytes() {
+    func anyBytes() throws {
+        // A log file is made when its line is read.
+        let folder = try TemporaryFolder()
         let seed = UInt64.random(in: 0..<UInt64.max)
         print("configuration seed \(seed)")
         var state = seed
@@ -189,7 +191,8 @@ private func options(_ arguments: String...) -> String {
             let line =
                 names[next(names.count)] + " " + values[next(values.count)] + " "
                 + values[next(values.count)]
-            _ = refusal(next(2) == 0 ? line : String(line.prefix(next(line.count + 1))))
+            let part = next(2) == 0 ? line : String(line.prefix(next(line.count + 1)))
+            _ = refusal(part, folder: folder.path)
         }
     }
 
