@@ -51,13 +51,6 @@ struct StockPrimaryTests {
     @Test(
         "what the primary does while it loads and afterwards is done here, whatever cuts the link")
     func streamWithCuts() throws {
-        // A stock primary logs a PFADD that failed on a broken HyperLogLog; here it fails as well, which is reported.
-        withKnownIssue("a PFADD that failed at the primary fails here", isIntermittent: true) {
-            try streamWithCutsOnce()
-        }
-    }
-
-    private func streamWithCutsOnce() throws {
         let seed = UInt64.random(in: 1..<1 << 40)
         print("a stream with cuts: seed \(seed)")
         var random = PRNG(seed: seed)
@@ -87,14 +80,20 @@ struct StockPrimaryTests {
             proxy.cut()
         }
         try replica.waitToCatchUp(with: primary)
+        let resyncs = try primary.resyncs()
+        #expect(resyncs[0] == "1" && resyncs[2] == "0", "\(resyncs) \(server.log)")
+        #expect(Int(resyncs[1]) ?? 0 > 0)
+        let failures = server.log.split(separator: "\n").filter { $0.contains("CRITICAL") }
+        #expect(failures.allSatisfy { $0.contains(": pfadd ") }, "\(failures)")
+        if !failures.isEmpty {
+            // A stock primary changes and logs something of a PFADD that then finds the HyperLogLog broken; here such a
+            // command changes nothing. The data of this seed may differ from here on.
+            return withKnownIssue { Issue.record("seed \(seed): \(failures)") }
+        }
         // Keys expire between the two digests.
         try replica.waitFor("the same data, seed \(seed)") {
             try digest(replica) == digest(primary)
         }
-        let resyncs = try primary.resyncs()
-        #expect(resyncs[0] == "1" && resyncs[2] == "0", "\(resyncs) \(server.log)")
-        #expect(Int(resyncs[1]) ?? 0 > 0)
-        #expect(!server.log.contains("CRITICAL"), "\(server.log)")
 
         // The log says the same.
         server.kill()
