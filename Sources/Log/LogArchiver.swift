@@ -87,6 +87,8 @@ final class LogArchiver: @unchecked Sendable {
     // MARK: The thread
 
     private func work() {
+        // The command that it starts inherits this.
+        WorkerThread.lowerPriority()
         monitor.lock()
         while !isStopping {
             guard hasNews else {

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import HoldfastPlatform
 
 /// The server that was built, as a process of its own, in a folder and on a loopback port of its own. It is
 /// killed when the last reference goes.
@@ -87,39 +88,13 @@ public final class ServerProcess {
         return nil
     }
 
-    /// Not by Foundation's `Process`: the threads that tests run on block signals, and a child would inherit
-    /// that, so that SIGTERM never reached it.
     private func spawn(_ words: [String]) throws -> Int32 {
-        var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        // SAFETY: both are initialised here, used by one call and destroyed; strings live for the call.
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawnattr_init(&attributes)
-        defer {
-            unsafe posix_spawn_file_actions_destroy(&actions)
-            unsafe posix_spawnattr_destroy(&attributes)
-        }
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_addopen(
-            &actions, 1, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var none = sigset_t()
-        var all = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe sigfillset(&all)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-        unsafe posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
-
-        let inherited = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+        var start = ProgramStart(words)
+        start.outputPath = logPath
+        start.environment =
+            ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" } + environment
         var process: pid_t = 0
-        let lines = inherited + environment
-        let result = unsafe withCStrings(words) { argv in
-            unsafe withCStrings(lines) { envp in
-                unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, envp)
-            }
-        }
+        let result = start.start(&process)
         guard result == 0 else {
             throw Failed(description: "can't start \(words[0]): errno \(result)")
         }
@@ -213,19 +188,4 @@ public final class ServerProcess {
         let number = status & 0x7F
         end = number == 0 ? .exited((status >> 8) & 0xFF) : .signalled(number)
     }
-}
-
-/// Calls `body` with `strings` as a list of C strings that ends in a null pointer.
-func withCStrings<R>(
-    _ strings: [String],
-    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
-) -> R {
-    // SAFETY: each copy is freed after the call, and the list ends in nil.
-    var copies: [UnsafeMutablePointer<CChar>?] = unsafe strings.map { unsafe strdup($0) }
-    unsafe copies.append(nil)
-    let result = unsafe copies.withUnsafeBufferPointer { list in
-        unsafe body(list.baseAddress.unsafelyUnwrapped)
-    }
-    unsafe copies.forEach { unsafe free($0) }
-    return result
 }

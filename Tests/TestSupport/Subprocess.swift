@@ -1,4 +1,5 @@
 internal import Foundation
+internal import HoldfastPlatform
 
 /// A program that a test runs: its output is kept, its end can be waited for.
 ///
@@ -26,35 +27,13 @@ public final class Subprocess {
         folder = try TemporaryFolder()
         let inputPath = folder.file("in")
         try Data(input).write(to: URL(fileURLWithPath: inputPath))
-        var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        // SAFETY: both are initialised here, used by one call and destroyed; strings live for the call.
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawnattr_init(&attributes)
-        defer {
-            unsafe posix_spawn_file_actions_destroy(&actions)
-            unsafe posix_spawnattr_destroy(&attributes)
-        }
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, inputPath, O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_addopen(
-            &actions, 1, folder.file("out"), O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var none = sigset_t()
-        var all = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe sigfillset(&all)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-        unsafe posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
-        let lines =
+        var start = ProgramStart(words)
+        start.inputPath = inputPath
+        start.outputPath = folder.file("out")
+        start.environment =
             ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" } + environment
         var process: pid_t = 0
-        let result = unsafe withCStrings(words) { argv in
-            unsafe withCStrings(lines) { envp in
-                unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, envp)
-            }
-        }
+        let result = start.start(&process)
         guard result == 0 else {
             throw Failed(description: "can't start \(words[0]): errno \(result)")
         }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import HoldfastPlatform
 
 /// Why a measurement could not be made.
 struct BenchError: Error, CustomStringConvertible {
@@ -26,33 +27,12 @@ final class ChildProcess {
 
     deinit { end(by: SIGKILL) }
 
-    /// Not by Foundation's `Process`: signals are blocked here, and a child would inherit that.
     private static func spawn(_ words: [String], outputPath: String) throws -> pid_t {
-        var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        // SAFETY: both are initialised here, used by one call and destroyed; strings live for the call.
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawnattr_init(&attributes)
-        defer {
-            unsafe posix_spawn_file_actions_destroy(&actions)
-            unsafe posix_spawnattr_destroy(&attributes)
-        }
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_addopen(
-            &actions, 1, outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var none = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-
-        // SAFETY: each copy is freed after the call, and the list ends in nil.
-        var copies: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) }
-        unsafe copies.append(nil)
-        defer { unsafe copies.forEach { unsafe free($0) } }
+        var start = ProgramStart(words)
+        start.outputPath = outputPath
+        start.truncatesOutput = true
         var process: pid_t = 0
-        let result = unsafe posix_spawnp(
-            &process, words[0], &actions, &attributes, copies, environ)
+        let result = start.start(&process)
         if result != 0 { throw BenchError("can't start \(words[0]): errno \(result)") }
         return process
     }

@@ -34,7 +34,9 @@ public final class ShellCommand: @unchecked Sendable {
             return .signalled(SIGTERM)
         }
         var started: pid_t = 0
-        let reason = spawn(&started)
+        var start = ProgramStart(["/bin/sh", "-c", text])
+        start.hasOwnGroup = true
+        let reason = start.start(&started)
         process = reason == 0 ? started : nil
         monitor.unlock()
         if reason != 0 { return .notStarted(reason) }
@@ -58,36 +60,5 @@ public final class ShellCommand: @unchecked Sendable {
             isStopped = true
             if let process { _ = Glibc.kill(-process, signal) }
         }
-    }
-
-    /// Returns an errno, 0 for success.
-    private func spawn(_ process: inout pid_t) -> Int32 {
-        var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        // SAFETY: both are initialised here, used by one call and destroyed; strings live for the call.
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawnattr_init(&attributes)
-        defer {
-            unsafe posix_spawn_file_actions_destroy(&actions)
-            unsafe posix_spawnattr_destroy(&attributes)
-        }
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        // Our threads block signals, and the server ignores SIGPIPE; a child would inherit both.
-        var none = sigset_t()
-        var all = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe sigfillset(&all)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-        unsafe posix_spawnattr_setpgroup(&attributes, 0)
-        unsafe posix_spawnattr_setflags(
-            &attributes,
-            Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF)
-                | Int16(POSIX_SPAWN_SETPGROUP))
-        let texts: [String] = ["/bin/sh", "-c", text]
-        var words: [UnsafeMutablePointer<CChar>?] = unsafe texts.map { unsafe strdup($0) }
-        unsafe words.append(nil)
-        defer { unsafe words.forEach { unsafe free($0) } }
-        return unsafe posix_spawn(&process, "/bin/sh", &actions, &attributes, words, environ)
     }
 }
