@@ -52,12 +52,14 @@ public struct CommandSpec: Sendable {
 
     /// The last part of the name: `get` of `config|get`.
     public var shortName: Substring {
-        name.lastIndex(of: "|").map { name[name.index(after: $0)...] } ?? name[...]
+        // Over bytes: over characters it would be most of what a start does.
+        name.utf8.lastIndex(of: UInt8(ascii: "|")).map { name[name.utf8.index(after: $0)...] }
+            ?? name[...]
     }
 
     /// The container's name: `config` of `config|get`; nil for a command of its own.
     public var containerName: Substring? {
-        name.firstIndex(of: "|").map { name[..<$0] }
+        name.utf8.firstIndex(of: UInt8(ascii: "|")).map { name[..<$0] }
     }
 
     /// Whether `count` words, with the command's name, are as many as it takes.

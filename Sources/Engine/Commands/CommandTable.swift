@@ -57,18 +57,21 @@ public struct CommandTable: Sendable {
     /// end the process.
     public init(families: [[CommandSpec]]) {
         slots = [Slot](repeating: Slot(), count: Self.slotCount)
-        var loose: [CommandSpec] = []
+        var containers: [Substring: Int] = [:]
+        var loose: [(CommandSpec, container: Substring)] = []
         for row in families.joined() {
-            if row.containerName != nil {
-                loose.append(row)
+            if let container = row.containerName {
+                loose.append((row, container))
             } else {
                 let index = add(row, container: -1)
+                containers[row.name[...]] = index
                 for subcommand in row.subcommands { _ = add(subcommand, container: index) }
             }
         }
-        for row in loose {
-            let container = specs.firstIndex { $0.name[...] == row.containerName }
-            guard let container else { preconditionFailure("no container for \(row.name)") }
+        for (row, name) in loose {
+            guard let container = containers[name] else {
+                preconditionFailure("no container for \(row.name)")
+            }
             facts[container].hasSubcommands = true
             _ = add(row, container: container)
         }
