@@ -17,6 +17,8 @@ struct SnapshotOutput: ~Copyable {
     /// For the coding of a string.
     var scratch = ByteBuffer()
     let compressesStrings: Bool
+    /// Of a file; a single value is always tried.
+    var trials: CompressionTrials?
     /// Why a copy of a string ended.
     var copyFailure: SnapshotWriteError?
 
@@ -47,6 +49,7 @@ struct SnapshotOutput: ~Copyable {
         self.sums = sums
         self.pieceBytes = pieceBytes
         compressesStrings = compression == .lzf
+        trials = CompressionTrials()
         buffer.reserve(pieceBytes + 4096)
         guard compression == .lz4 else { return }
         var made = LZ4Compressor(level: level)

@@ -58,8 +58,10 @@ extension SnapshotOutput {
     }
 
     private mutating func writeCompressed(_ bytes: ByteSlice) throws(SnapshotWriteError) -> Bool {
+        if trials?.isDue(bytes.count) == false { return false }
         scratch.removeAll()
         let size = LZF.compress(bytes, into: &scratch)
+        trials?.note(bytes.count, gotShorter: size > 0)
         guard size > 0 else { return false }
         buffer.append(StringCoding.lzf)
         buffer.append(length: size)
