@@ -22,8 +22,7 @@ func doublePrinting(value: Double, text: String) {
 
 @Test("every double reads back as itself")
 func doubleRoundTrip() {
-    let seed = UInt64.random(in: 0..<UInt64.max)
-    print("double seed \(seed)")
+    let seed = TestSeed.next("doubles read back")
     var generator = SplitMix(state: seed)
     for _ in 0..<20_000 {
         let value = Double(bitPattern: generator.next())
@@ -61,8 +60,7 @@ func doubleLengthIsObeyed() {
 func sumsAgainstStock() throws {
     let stock = try StockServer()
     let connection = try stock.connect()
-    let seed = UInt64.random(in: 0..<UInt64.max)
-    print("sum seed \(seed)")
+    let seed = TestSeed.next("sums beside redis-server")
     var generator = SplitMix(state: seed)
     let odd = [
         "0", "-0", "inf", "-inf", "nan", "", " 1", "0x1p3", "1e400", "1e5000", "1e-400", "1e4932",

@@ -1,6 +1,7 @@
 import Foundation
 import HoldfastBytes
 import HoldfastRESP
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -141,9 +142,7 @@ struct StockCommandTests {
 
     @Test("COMMAND GETKEYSANDFLAGS finds the same keys in random words")
     func keys() throws {
-        let seed =
-            ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
-            ?? UInt64.random(in: 1..<1 << 40)
+        let seed = TestSeed.next("key positions in random words")
         var random = SeededGenerator(state: seed)
         // Those to come as well: their rows have keys already.
         let all = (0..<Self.table.count).map { Self.table.spec(at: $0) }

@@ -338,9 +338,8 @@ struct BadInputTests {
     @Test("random bytes on many connections leave the server up and its answers whole")
     func fuzz() throws {
         let environment = ProcessInfo.processInfo.environment
-        let seed = environment["SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1..<1 << 40)
+        let seed = TestSeed.next("random bytes on many connections")
         let count = environment["HOLDFAST_FUZZ"].flatMap { Int($0) } ?? 1_000
-        print("fuzz: SEED=\(seed), \(count) connections")
         var random = PRNG(seed: seed)
         var commands = MixedCommandGenerator(seed: seed, clients: 1)
         let ours = try ServerProcess(["--appendfsync", "no"])

@@ -171,9 +171,7 @@ private func options(_ arguments: String...) -> String {
     func anyBytes() throws {
         // A log file is made when its line is read.
         let folder = try TemporaryFolder()
-        let seed = UInt64.random(in: 0..<UInt64.max)
-        print("configuration seed \(seed)")
-        var state = seed
+        var state = TestSeed.next("any bytes as a configuration")
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(state >> 33) % bound

@@ -14,10 +14,7 @@ struct CrashTests {
         "every acknowledged write is there after a kill, transactions are whole, nothing is made up",
         arguments: ["always", "everysec", "no"])
     func killUnderLoad(policy: String) throws {
-        let seed =
-            ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
-            ?? UInt64.random(in: 1..<1 << 40)
-        print("crash rounds with appendfsync \(policy): SEED=\(seed)")
+        let seed = TestSeed.next("crash rounds with appendfsync \(policy)")
         var random = PRNG(seed: seed)
         let server = try ServerProcess(["--appendfsync", policy, "--wal-segment-size", "128kb"])
         let load = Load(server: server, clientCount: 6)
@@ -37,8 +34,7 @@ struct CrashTests {
 
     @Test("a policy that changes under load keeps what was acknowledged")
     func changingPolicy() throws {
-        let seed = UInt64.random(in: 1..<1 << 40)
-        print("crash rounds with changing policies: seed \(seed)")
+        let seed = TestSeed.next("crash rounds with changing policies")
         var random = PRNG(seed: seed)
         let server = try ServerProcess(["--appendfsync", "no", "--wal-segment-size", "64kb"])
         let load = Load(server: server, clientCount: 3)

@@ -44,8 +44,7 @@ struct FullResyncCrashTests {
 
     @Test("killed at any moment, a start finds the old data or the new")
     func kills() throws {
-        let seed = UInt64.random(in: 1..<1 << 40)
-        print("kills during a full resync: seed \(seed)")
+        let seed = TestSeed.next("kills during a full resync")
         var random = PRNG(seed: seed)
         let stage = try Stage()
         var outcomes = [0, 0]

@@ -12,10 +12,7 @@ struct ReplicaChainTests {
 
     @Test("killed at random under load, each goes on where its log ends")
     func kills() throws {
-        let seed =
-            ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
-            ?? UInt64.random(in: 1..<1 << 40)
-        print("a chain that is killed: SEED=\(seed)")
+        let seed = TestSeed.next("a chain that is killed")
         var random = PRNG(seed: seed)
         let first = try ServerProcess([
             "--repl-diskless-sync-delay", "0", "--wal-segment-size", "64kb",

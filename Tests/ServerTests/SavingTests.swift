@@ -267,8 +267,7 @@ struct SavingTests {
         "a kill in the middle of a save or a rewrite loses nothing that was acknowledged",
         arguments: ["BGSAVE", "BGREWRITEAOF"], ["1000", "0"])
     func killed(command: String, delay: String) throws {
-        let seed = UInt64.random(in: 1..<1 << 40)
-        print("\(command) killed: seed \(seed)")
+        let seed = TestSeed.next("\(command) killed, delay \(delay)")
         var random = PRNG(seed: seed)
         let server = try ServerProcess([
             "--save", "", "--rdb-key-save-delay", delay, "--wal-segment-size", "64kb",
