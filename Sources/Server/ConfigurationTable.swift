@@ -389,8 +389,7 @@ public enum ConfigurationTable {
             "Leave eviction to the primary."),
         Directive(
             .replicaIgnoreDiskWriteErrors, "replica-ignore-disk-write-errors", .flag(false),
-            traits: [.idle],
-            "Go on when a replica can not write its log."),
+            "Apply the primary's stream although the log can't be written, keeping it in memory."),
         Directive(
             .replicaAllowEmptyFullSync, "replica-allow-empty-full-sync", .flag(false),
             "Let an empty primary of an unknown history empty this replica."),
@@ -440,8 +439,9 @@ public enum ConfigurationTable {
             "Seconds of silence after which a replica does not count."),
         Directive(
             .propagationErrorBehavior, "propagation-error-behavior",
-            .choice(.names(["ignore", "panic", "panic-on-replicas"]), 0), traits: [.idle],
-            "What a replica does when a replicated command fails."),
+            .choice(.names(["ignore", "panic", "panic-on-replicas"]), 0),
+            "What a replica does, and with panic a start, when a command of the stream or the log fails."
+        ),
     ]
 
     private static let security: [Directive] = [

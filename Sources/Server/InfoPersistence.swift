@@ -10,7 +10,8 @@ extension ServerState {
     func addPersistence(to info: inout InfoText) {
         info.section("Persistence")
         info.field("loading", condition.isLoading)
-        info.field("async_loading", 0)
+        // A replica takes all data in beside those that it serves.
+        info.field("async_loading", following.load != nil)
         for name in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
             info.field(name, 0)
         }
@@ -54,7 +55,24 @@ extension ServerState {
             info.field("aof_delayed_fsync", report.figures.delayedSyncs)
             addLog(report, to: &info)
         }
-        if condition.isLoading { addLoading(to: &info) }
+        if condition.isLoading {
+            addLoading(
+                startedAt: loading.startedAt, total: loading.totalBytes,
+                loaded: loading.loadedBytes,
+                secondsLeft: loading.secondsLeft(nanoseconds: clock.monotonicNanoseconds), to: &info
+            )
+        } else if let load = following.load {
+            let startedAt = load.plan.milliseconds / 1000
+            let total = load.source.totalBytes ?? 0
+            let loaded = load.source.bytesRead
+            // Without a total nobody knows, and Redis says 1.
+            let passed = Double(max(now / 1000 - startedAt, 0))
+            let left =
+                total > 0 ? passed * Double(total - loaded) / Double(max(loaded, 1)) : 1
+            addLoading(
+                startedAt: startedAt, total: total, loaded: loaded,
+                secondsLeft: Int64(min(left, 1e15)), to: &info)
+        }
     }
 
     /// What only this server has: positions in the log, and what the disk does with them.
@@ -107,16 +125,15 @@ extension ServerState {
         info.field("last_freeze_us", statistics.lastFreezeMicroseconds)
     }
 
-    private func addLoading(to info: inout InfoText) {
-        let total = loading.totalBytes
-        let percent = total > 0 ? Double(loading.loadedBytes) * 100 / Double(total) : 0
-        info.field("loading_start_time", loading.startedAt)
+    private func addLoading(
+        startedAt: Int64, total: Int64, loaded: Int64, secondsLeft: Int64, to info: inout InfoText
+    ) {
+        let percent = total > 0 ? Double(loaded) * 100 / Double(total) : 0
+        info.field("loading_start_time", startedAt)
         info.field("loading_total_bytes", total)
         info.field("loading_rdb_used_mem", 0)
-        info.field("loading_loaded_bytes", loading.loadedBytes)
+        info.field("loading_loaded_bytes", loaded)
         info.field("loading_loaded_perc", percent, decimals: 2)
-        info.field(
-            "loading_eta_seconds",
-            max(loading.secondsLeft(nanoseconds: clock.monotonicNanoseconds), 0))
+        info.field("loading_eta_seconds", max(secondsLeft, 0))
     }
 }

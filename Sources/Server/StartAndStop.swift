@@ -46,7 +46,8 @@ extension CommandLoop {
 
     /// Recovery: every record of the log to the keyspace.
     mutating func load(_ settings: RecoverySettings) throws -> RecoveredLog {
-        var replayer = RecordReplayer()
+        var replayer = RecordReplayer(
+            endsAtFailure: state.configuration.choiceName(.propagationErrorBehavior) == "panic")
         state.beginLoading()
         let now = state.clock.wallMilliseconds
         let log = try LogReader.recover(settings, on: LinuxFileSystem()) { records in

@@ -16,13 +16,17 @@ public struct RecordReplayer: ~Copyable {
     public private(set) var failedCount: UInt64 = 0
     public private(set) var firstFailure: String?
 
-    public init() {}
+    /// Such a record is a fault.
+    private let endsAtFailure: Bool
+
+    public init(endsAtFailure: Bool = false) { self.endsAtFailure = endsAtFailure }
 
     /// Applies a run of whole records.
     ///
     /// - Parameters:
     ///   - now: Unix ms, for records of plain files that hold relative times.
-    /// - Throws: `RecordFault` for bytes that are no record or name no command on data.
+    /// - Throws: `RecordFault` for bytes that are no record or name no command on data, and if asked for, for a
+    ///   command that fails.
     public mutating func apply(
         _ records: RecordBatch, to dispatcher: inout Dispatcher, now: Int64
     ) throws(RecordFault) {
@@ -66,6 +70,12 @@ public struct RecordReplayer: ~Copyable {
         case .failed:
             failedCount += 1
             if firstFailure == nil { firstFailure = Self.text(arguments) }
+            if endsAtFailure {
+                throw RecordFault(
+                    offset: offset,
+                    reason: "a command that fails: \(Self.text(arguments)) "
+                        + "(propagation-error-behavior panic)")
+            }
         case .notOnData:
             try applyMark(arguments, at: offset, to: &dispatcher)
         }

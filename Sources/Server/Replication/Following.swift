@@ -38,6 +38,14 @@ struct Following {
     var lastFailure = ""
     /// Records of the stream that failed as commands.
     var failedCount: UInt64 = 0
+    /// Monotonic seconds at which was told last that the stream is applied though the log fails.
+    var toldOfFailingLogAt: Int64 = 0
+
+    /// The full resync that is received.
+    var load: FullLoad? {
+        if case .loading(let load) = stage { return load }
+        return nil
+    }
 
     /// The connection while this thread reads from it.
     var connection: PrimaryConnection? {

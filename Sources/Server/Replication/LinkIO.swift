@@ -300,7 +300,7 @@ extension CommandLoop {
             connection.ackDue = nil
             acknowledge(connection, due)
         }
-        let mustPause = state.condition.holdsWriters
+        let mustPause = state.condition.holdsWriters && !state.ignoresFailingLog()
         if connection.isPaused != mustPause {
             connection.isPaused = mustPause
             connection.lastByteAt = turnNanoseconds
@@ -310,6 +310,21 @@ extension CommandLoop {
 }
 
 extension ServerState {
+    /// `replica-ignore-disk-write-errors`: the stream is applied although nothing of it reaches the disk. It waits in
+    /// memory for the log to heal, however much it becomes.
+    fileprivate mutating func ignoresFailingLog() -> Bool {
+        guard configuration.flag(.replicaIgnoreDiskWriteErrors),
+            durability.writer?.isFailing == true
+        else { return false }
+        let seconds = monotonicSeconds
+        if seconds - following.toldOfFailingLogAt >= 10 {
+            following.toldOfFailingLogAt = seconds
+            diagnostics.warning(
+                "Replica is applying a command even though it is unable to write to disk.")
+        }
+        return true
+    }
+
     /// What follows the end of the log is of `history`.
     mutating func goOn(in history: HistoryID) {
         guard history != replication.histories.current else { return }

@@ -1,4 +1,5 @@
 internal import Engine
+internal import Glibc
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import HoldfastRESP
@@ -92,7 +93,9 @@ extension CommandLoop {
         case .applied: break
         case .failed:
             failed = true
+            state.statistics.unexpectedErrorReplies &+= 1
             noteFailed(arguments)
+            panicIfAsked(arguments)
         case .notOnData: obey(arguments, at: lsn, connection)
         }
         guard row >= 0 else { return }
@@ -124,6 +127,18 @@ extension CommandLoop {
             }
         case .ping, .libraries, nil: break
         }
+    }
+
+    /// `propagation-error-behavior`: who sets it wants no server with data that may differ. Nothing of this turn is
+    /// with the log yet, so a start asks the master for the same again.
+    private func panicIfAsked(_ arguments: Arguments) {
+        guard state.condition.isReadOnly,
+            state.configuration.choiceName(.propagationErrorBehavior) != "ignore"
+        else { return }
+        state.diagnostics.warning(
+            "This replica panicked sending an error to its master after processing the command "
+                + "'\(arguments[0].prefix(64).text)' (propagation-error-behavior)")
+        _exit(1)
     }
 
     private mutating func noteFailed(_ arguments: Arguments) {
