@@ -80,7 +80,7 @@ public struct RecoveredLog: Sendable {
     public mutating func adopt(_ base: LogBase) {
         precondition(base.lsn == end && manifest.base == nil, "a first base for a log in use")
         var line = base.line
-        line.history = history
+        line.history = base.history ?? history
         manifest.lines.insert(line, at: 0)
         files.insert(
             LoadedFile(

@@ -10,6 +10,8 @@ struct Durability {
     var recovery: RecoverySettings?
     /// Keeps other servers out of the folder while we live.
     var lock: (any File)?
+    /// There is to be a log, and it could neither be begun anew nor gone on with: no write may be acknowledged.
+    var isLost = false
 
     /// Everything before this LSN is as safe as the policy promises: on stable storage in `always`, in the
     /// kernel's hands otherwise.

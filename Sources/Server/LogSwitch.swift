@@ -16,10 +16,13 @@ extension ServerState {
             folder: logFolder, freshHistory: replication.histories.current)
         settings.dumpName = configuration.text(.dbfilename)
         let fileSystem = LinuxFileSystem()
+        let wasLost = durability.isLost
         do {
             var log = try LogReader.beginAnew(
                 settings, at: dispatcher.context.log.appended, on: fileSystem)
             do {
+                // The stream goes on in memory for replicas that are attached.
+                log.database = dispatcher.context.log.database
                 try writeFirstBase(of: &log)
                 let writer = try LogWriter.open(
                     log, in: settings.folder, settings: LogWriterSettings(configuration),
@@ -34,6 +37,11 @@ extension ServerState {
             return "the log can't be begun: \(error)"
         }
         durability.recovery = settings
+        if wasLost {
+            // The log holds what is in memory again, so a primary's stream may go on from there.
+            following.needsFullResync = false
+            updateCondition()
+        }
         saving.rule.succeeded(bytes: durability.writer?.report().currentBytes ?? 0)
         diagnostics.notice(
             "AOF turned on: the log begins at LSN \(dispatcher.context.log.appended) with a base of all data"
@@ -45,7 +53,11 @@ extension ServerState {
     ///
     /// - Returns: why it can't be.
     mutating func turnLogOff() -> String? {
-        guard let writer = durability.writer else { return nil }
+        guard let writer = durability.writer else {
+            durability.isLost = false
+            updateCondition()
+            return nil
+        }
         if dispatcher.context.log.isUnitOpen { return "not inside a transaction" }
         if saving.isRewriting { cancelSnapshots() }
         // Who is served from the files can't be any more.

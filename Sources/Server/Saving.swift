@@ -91,11 +91,12 @@ extension ServerState {
         }
     }
 
-    /// BGREWRITEAOF with `appendonly no`: leaves a log of all data in its folder, and goes on without one.
-    /// Everybody waits for it.
+    /// BGREWRITEAOF with `appendonly no`: leaves a log of all data in its folder, and goes on without one; with one,
+    /// if it was lost. Everybody waits for it.
     private mutating func rewriteWithoutLog() {
         let started = clock.monotonicNanoseconds
-        let problem = turnLogOn(configuration) ?? turnLogOff()
+        let wasLost = durability.isLost
+        let problem = turnLogOn(configuration) ?? (wasLost ? nil : turnLogOff())
         saving.rewriteSeconds = Int64((clock.monotonicNanoseconds &- started) / 1_000_000_000)
         saving.rewriteHasFailed = problem != nil
         if let problem {
@@ -290,6 +291,8 @@ extension ServerState {
         header.lsn = dispatcher.context.log.appended.value
         header.milliseconds = now
         header.functions = saving.functions
+        // Replicas may be sent the base, and then the stream from where it stands.
+        if isBase { header.streamDatabase = dispatcher.context.log.database }
         if replicas.backlog != nil {
             // Who starts from this file and without a log knows where it stands; without a backlog nothing
             // counts what has changed.

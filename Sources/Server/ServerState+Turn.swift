@@ -107,7 +107,10 @@ extension ServerState {
             saving.hasFailed && !saving.points.points.isEmpty
                 && configuration.flag(.stopWritesOnBgsaveError)
             ? Self.snapshotRefusal : nil
-        guard let writer = durability.writer else { return }
+        guard let writer = durability.writer else {
+            condition.writeRefusal = durability.isLost ? Self.lostLogRefusal : nil
+            return
+        }
         condition.holdsWriters = writer.shouldHoldWriters
         condition.writeRefusal = nil
         condition.growthRefusal = nil
@@ -126,6 +129,10 @@ extension ServerState {
         + "configured to report errors during writes if RDB snapshotting fails "
         + "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
         + "RDB error."
+
+    private static let lostLogRefusal =
+        "MISCONF Errors writing to the AOF file: the log could not be gone on with after a full resync that failed. "
+        + "BGREWRITEAOF begins one with what is in memory."
 
     mutating func endPause() {
         condition.pausedUntil = 0

@@ -119,4 +119,71 @@ struct FullResyncCrashTests {
             if count == 0 { return }
         }
     }
+
+    @Test(
+        "what has arrived is read back from the disk before it counts",
+        .enabled(if: FaultInjector.obstacle == nil))
+    func readBack() throws {
+        let stage = try Stage()
+        let server = try ServerProcess([], folder: try stage.copy())
+        let connection = try server.connect()
+        let injector = try FaultInjector(server.processIdentifier, "pread64:error=EIO:when=1")
+        try connection.command("REPLICAOF", "127.0.0.1", "\(stage.stock.port)")
+        try connection.waitFor("a failure") { server.log.contains("sync failed: pread") }
+        injector.end()
+        #expect([stage.old, stage.new].contains(try digest(connection)))
+        try connection.waitForLink()
+        #expect(try digest(connection) == stage.new)
+    }
+
+    @Test(
+        "when neither the new log nor the old one can be written, reads are served and no write is taken",
+        .enabled(if: FaultInjector.obstacle == nil), arguments: [true, false])
+    func lostLog(mendsByRewrite: Bool) throws {
+        let stage = try Stage()
+        let server = try ServerProcess([], folder: try stage.copy())
+        let connection = try server.connect()
+        let injector = try FaultInjector(server.processIdentifier, "rename:error=EIO")
+        try connection.command("REPLICAOF", "127.0.0.1", "\(stage.stock.port)")
+        try connection.waitFor("the loss") { server.log.contains("can't be gone on with") }
+        #expect(try digest(connection) == stage.old)
+        // As Sentinel would: it has the data, but nothing that it takes would be safe.
+        try #expect(connection.command("REPLICAOF", "NO", "ONE") == .ok)
+        let refused = try connection.command("SET", "k", "v")
+        #expect(refused.isError && refused.text?.hasPrefix("MISCONF") == true, "\(refused)")
+        try #expect(connection.command("EXISTS", "k") == .integer(0))
+        injector.end()
+        try #expect(connection.command("SET", "k", "v").isError)
+        if mendsByRewrite {
+            try connection.command("BGREWRITEAOF")
+            try connection.waitUntilSaved()
+        } else {
+            try #expect(connection.command("CONFIG", "SET", "appendonly", "no") == .ok)
+            try #expect(connection.command("CONFIG", "SET", "appendonly", "yes") == .ok)
+        }
+        try #expect(connection.command("SET", "k", "v") == .ok)
+        let expected = try digest(connection)
+        server.kill()
+        try server.start()
+        #expect(try digest(try server.connect()) == expected, "\(server.log)")
+    }
+
+    @Test(
+        "a replica that has lost its log gets it back by a full resync",
+        .enabled(if: FaultInjector.obstacle == nil))
+    func lostLogOfReplica() throws {
+        let stage = try Stage()
+        let server = try ServerProcess([], folder: try stage.copy())
+        let connection = try server.connect()
+        let injector = try FaultInjector(server.processIdentifier, "rename:error=EIO")
+        try connection.command("REPLICAOF", "127.0.0.1", "\(stage.stock.port)")
+        try connection.waitFor("the loss") { server.log.contains("can't be gone on with") }
+        injector.end()
+        try connection.waitForLink()
+        #expect(try digest(connection) == stage.new)
+        try #expect(connection.info("aof_enabled") == "1")
+        server.kill()
+        try server.start()
+        #expect(try digest(try server.connect()) == stage.new, "\(server.log)")
+    }
 }

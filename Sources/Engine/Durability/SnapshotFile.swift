@@ -68,15 +68,19 @@ public enum SnapshotFile {
     }
 
     /// Reads a file back and compares it with what was handed to the kernel.
-    private static func verify(
-        _ file: any File, bytes: Int64, sum: UInt32
+    ///
+    /// - Parameters:
+    ///   - sum: the CRC-32C of its bytes.
+    ///   - goesOn: asked before each MiB; false ends it with an error.
+    public static func verify(
+        _ file: any File, bytes: Int64, sum: UInt32, while goesOn: () -> Bool = { true }
     ) throws(SystemError) {
         // From the disk, as far as that can be asked for.
         file.dropCached()
         var buffer = ByteBuffer(capacity: 1 << 20)
         var offset: Int64 = 0
         var actual = CRC32C.of(ByteSlice())
-        while offset < bytes {
+        while offset < bytes, goesOn() {
             buffer.removeAll()
             let count = try file.readAll(at: offset, count: 1 << 20, into: &buffer)
             if count == 0 { break }

@@ -32,7 +32,8 @@ extension CommandLoop {
             hasher: state.dispatcher.context.keyspace.hasher,
             loader: state.loaderSettings(dropsExpired: false),
             limits: state.dispatcher.context.limits, milliseconds: state.now,
-            timeoutSeconds: max(state.configuration.number(.replTimeout), 1))
+            timeoutSeconds: max(state.configuration.number(.replTimeout), 1),
+            verifies: state.configuration.flag(.saveVerify))
         connection.input.consume(count)
         do throws(SystemError) {
             let load = try FullLoad(plan, connection)
@@ -204,7 +205,7 @@ extension ServerState {
                 settings, at: load.plan.lsn, on: fileSystem, lock: lock)
             let base = LogBase(
                 name: log.nextBaseName(in: settings.folder), sequence: log.nextBaseSequence,
-                lsn: load.plan.lsn, bytes: loaded.bytes)
+                lsn: load.plan.lsn, bytes: loaded.bytes, history: loaded.history)
             try fileSystem.rename(path, to: settings.folder.path(of: base.name))
             try fileSystem.syncFolder(settings.folder.path)
             log.database = loaded.database
@@ -222,8 +223,8 @@ extension ServerState {
         return nil
     }
 
-    /// Goes on in the old log, whose writer has ended; without any if that fails, too: then nothing is written any
-    /// more until a full resync succeeds or the log is turned on again.
+    /// Goes on in the old log, whose writer has ended; without any if that fails, too: then reads are served, and no
+    /// write is, until a full resync or a BGREWRITEAOF succeeds, or the log is turned off.
     private mutating func reopenLog(_ settings: RecoverySettings, _ lock: (any File)?) {
         let end = dispatcher.context.log.appended
         lock?.close()
@@ -248,10 +249,12 @@ extension ServerState {
             }
         } catch {
             diagnostics.warning(
-                "== CRITICAL == The old log can't be gone on with: \(error). Nothing is logged until a full resync "
-                    + "succeeds; CONFIG SET appendonly no, then yes, begins a log with what is in memory."
+                "== CRITICAL == The old log can't be gone on with: \(error). No write is taken until a full resync "
+                    + "succeeds, or BGREWRITEAOF, which begins a log with what is in memory."
             )
             durability = Durability(writer: nil, policy: durability.policy)
+            durability.isLost = true
+            updateCondition()
             following.needsFullResync = true
         }
         dispatcher.context.logsEffects = false
