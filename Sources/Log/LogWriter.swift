@@ -141,6 +141,15 @@ public final class LogWriter: @unchecked Sendable {
         LogCursor(from: lsn, on: world.fileSystem) { self.extent(at: $0) }
     }
 
+    /// The base in force, and from it on the stream, for a replica that gets everything. Open its file before anything
+    /// else is asked of the writer: a newer base may take its place, but an open file stays. Go on with `retain`.
+    ///
+    /// - Parameter isWanted: quick; the writer waits for it.
+    /// - Returns: nil if it isn't wanted, or the stream doesn't go on from it in files of ours.
+    public func holdBase(if isWanted: (LogBase) -> Bool) -> LogBase? {
+        monitor.withLock { core.holdBase(if: isWanted) }
+    }
+
     /// Holds segments that a connected replica still needs, up to the size that the settings allow.
     ///
     /// - Parameter lsn: the lowest that is needed; nil if none is.

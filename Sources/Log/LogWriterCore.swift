@@ -755,6 +755,16 @@ final class LogWriterCore {
     /// The lowest LSN that a connected replica may still ask for.
     var replicaFloor: LSN?
 
+    /// The base in force if it `isWanted`, with the stream from its LSN on held for a replica as `replicaFloor` holds
+    /// it. Nil as well while another base takes its place, since its segments may be on their way out.
+    func holdBase(if isWanted: (LogBase) -> Bool) -> LogBase? {
+        guard let base, newBase == nil, extent(at: base.lsn) != nil, isWanted(base) else {
+            return nil
+        }
+        replicaFloor = min(replicaFloor ?? base.lsn, base.lsn)
+        return base
+    }
+
     /// The file that holds the stream at `lsn` and from which it goes on without a gap in files of ours; nil if
     /// there is none.
     func extent(at lsn: LSN) -> LogExtent? {

@@ -87,6 +87,10 @@ public final class SteppedLogWriter {
     public func retire() { core.retire() }
     public func rollHere() -> LSN { core.rollHere() }
     public func install(_ base: LogBase) { core.install(base) }
+    /// As `LogWriter.holdBase`.
+    public func holdBase(if isWanted: (LogBase) -> Bool) -> LogBase? { core.holdBase(if: isWanted) }
+    /// As `LogWriter.retain`.
+    public func retain(from lsn: LSN?) { core.replicaFloor = lsn }
     public func takeBaseOutcome() -> LogBaseOutcome? { core.takeBaseOutcome() }
     public var nextBaseSequence: UInt64 { core.nextBaseSequence }
     /// Archives the next file with success; its name, or nil if there is none.

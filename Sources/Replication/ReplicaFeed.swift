@@ -22,6 +22,8 @@ public final class ReplicaFeed {
         case online
         /// A thread sends it the stream from the files.
         case catchingUp
+        /// Its link is about to be closed: it gets not a byte more.
+        case ending
     }
 
     public var phase = Phase.introducing
@@ -48,6 +50,13 @@ public final class ReplicaFeed {
     /// What the snapshot is to hold.
     public enum SnapshotFilter: Sendable { case everything, functions, nothing }
 
+    // MARK: A full resync from the log's base
+
+    /// It may be sent the log's base, if that is cheaper than a snapshot; false once that was looked at.
+    public var mayTakeBase = true
+    /// The base that it is sent, until it says that it has loaded it.
+    public var unconfirmedBase: String?
+
     // MARK: How far it has got
 
     /// Everything before was applied, as it says.
@@ -65,14 +74,14 @@ public final class ReplicaFeed {
     public var isOnline: Bool {
         switch phase {
         case .loading, .online, .catchingUp: true
-        case .introducing, .waiting, .receiving: false
+        case .introducing, .waiting, .receiving, .ending: false
         }
     }
 
     /// ROLE's and INFO's word.
     public var stateName: String {
         switch phase {
-        case .introducing, .waiting: "wait_bgsave"
+        case .introducing, .waiting, .ending: "wait_bgsave"
         case .receiving: "send_bulk"
         case .loading, .online, .catchingUp: "online"
         }
@@ -81,7 +90,7 @@ public final class ReplicaFeed {
     /// The least that must be kept of the stream for it; nil while it needs nothing.
     public var needed: LSN? {
         switch phase {
-        case .introducing, .waiting: nil
+        case .introducing, .waiting, .ending: nil
         case .receiving, .loading, .online, .catchingUp: wantsSnapshotOnly ? nil : cursor
         }
     }
@@ -108,7 +117,7 @@ public final class ReplicaFeed {
             guard LSN(UInt64(synced)) <= end else { return .nonsense }
             durable = max(durable, LSN(UInt64(synced)))
         }
-        if phase == .receiving { isReady = true }
+        if phase == .receiving { isReady = true } else { unconfirmedBase = nil }
         guard phase == .loading else { return .taken }
         phase = .online
         return .isReady

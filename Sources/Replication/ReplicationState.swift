@@ -55,6 +55,8 @@ public struct ReplicationState: Sendable {
     public var dueHistory: HistoryID?
     /// Resyncs served, by kind: `sync_full`, `sync_partial_ok`, `sync_partial_err`.
     public var fullCount = 0
+    /// Of the full ones, those that were sent the log's base: `sync_full_from_base`.
+    public var baseCount = 0
     public var partialCount = 0
     public var refusedPartialCount = 0
 

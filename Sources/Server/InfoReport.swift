@@ -185,6 +185,7 @@ extension ServerState {
         info.field("instantaneous_output_repl_kbps", "0.00")
         info.field("rejected_connections", statistics.connectionsRejected)
         info.field("sync_full", replication.fullCount)
+        info.field("sync_full_from_base", replication.baseCount)
         info.field("sync_partial_ok", replication.partialCount)
         info.field("sync_partial_err", replication.refusedPartialCount)
         info.field("expired_keys", engine.expiredKeys)

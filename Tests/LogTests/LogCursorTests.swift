@@ -120,6 +120,48 @@ struct LogCursorTests {
         #expect(count == 0)
     }
 
+    @Test("from a base that is held the stream can be read, whatever bases come after it")
+    func heldBase() throws {
+        let fixture = try LogWriterFixture(.small(.always))
+        fixture.writer.settings.retainReplicaBytes = 1 << 20
+        func begin(_ sequence: UInt64) throws -> LogBase {
+            for _ in 0..<20 {
+                fixture.turn(3)
+                fixture.writer.settle()
+            }
+            let base = LogBase(
+                name: fixture.folder.baseName(sequence), sequence: sequence,
+                lsn: fixture.writer.rollHere(), bytes: 18)
+            let file = try fixture.disk.open(
+                fixture.folder.path(of: base.name), .createOrTruncate)
+            try emptySnapshot.withSlice { try file.writeAll($0, at: 0) }
+            try file.sync()
+            fixture.writer.install(base)
+            return base
+        }
+        #expect(fixture.writer.holdBase { _ in true } == nil)
+        let base = try begin(1)
+        fixture.writer.settle()
+        #expect(fixture.writer.holdBase { _ in false } == nil)
+        #expect(fixture.writer.holdBase { _ in true } == base)
+        for sequence in 2...4 {
+            let next = try begin(UInt64(sequence))
+            // The one in force may be on its way out.
+            #expect(fixture.writer.holdBase { _ in true } == nil)
+            fixture.writer.settle()
+            #expect(fixture.writer.holdBase { _ in true } == next)
+        }
+        fixture.turn(3)
+        #expect(fixture.settle())
+        let bytes = try read(
+            cursor(fixture, from: base.lsn), upTo: fixture.writer.watermarks.written)
+        #expect(bytes == Array(fixture.appended[Int(base.lsn.value)...]))
+        fixture.writer.retain(from: nil)
+        fixture.writer.retire()
+        fixture.writer.settle()
+        #expect(fixture.writer.extent(at: base.lsn) == nil)
+    }
+
     @Test("segments that a replica needs stay, up to their own bound")
     func floor() {
         let segments = (0..<10).map { index in

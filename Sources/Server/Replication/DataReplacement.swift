@@ -153,6 +153,7 @@ extension ServerState {
     /// Own replicas begin anew with the new data.
     fileprivate mutating func beginAnewForReplicas() {
         replicas.unreadable = nil
+        replicas.doubtfulBase = nil
         if replicas.backlog != nil { startBacklog() }
     }
 

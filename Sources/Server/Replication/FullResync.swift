@@ -6,7 +6,8 @@ internal import Replication
 internal import Snapshot
 internal import Store
 
-/// Full resyncs: a frozen view, sent as a snapshot while it is made, by a thread of its own; no file is written.
+/// Full resyncs: the log's base, if that is cheaper (BaseResync.swift); else a frozen view, sent as a snapshot while it
+/// is made, by a thread of its own; no file is written.
 ///
 /// It begins at the end of a turn, when all effects are with the log and no command is half done, so the snapshot is
 /// the data of one LSN, and the stream goes on from there. Each replica has a view of its own: a view costs nothing but
@@ -24,6 +25,7 @@ extension CommandLoop {
             guard session.output.isEmpty, session.turnRange == nil, !session.isClosed else {
                 continue
             }
+            if beginFromBase(session) { continue }
             if isDelayOver || !state.waitsForOthers(session) { beginResync(session) }
         }
         state.replicas.hasWaiting = waiting.contains { $0.replica?.phase == .waiting }
@@ -73,8 +75,9 @@ extension CommandLoop {
         }
         replica.heardAt = cron.second
         let seconds = (turnNanoseconds &- transfer.startedAt) / 1_000_000_000
+        if replica.unconfirmedBase != nil { state.replication.baseCount += 1 }
         state.diagnostics.notice(
-            "Snapshot of \(transfer.output.bytesSent) bytes sent to replica \(name) in \(seconds) s"
+            "\(replica.unconfirmedBase ?? "Snapshot") of \(transfer.output.bytesSent) bytes sent to replica \(name) in \(seconds) s"
         )
         replica.snapshotSent(endsByMark: transfer.endsByMark)
         if replica.phase == .online {

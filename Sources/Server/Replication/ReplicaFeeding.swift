@@ -74,9 +74,11 @@ extension CommandLoop {
         state.diagnostics.verbose(
             "Replica \(state.replicaName(session)) is served from the log's files from LSN \(replica.cursor)."
         )
+        // It may be loading what it was sent before, and reads nothing meanwhile; that it lives is asked elsewhere.
         let transfer = ReplicaTransfer(
-            session, view: nil, output: state.output(to: session), now: turnNanoseconds,
-            wake: state.wake)
+            session, view: nil,
+            output: state.output(to: session, isPatient: !replica.isSilent),
+            now: turnNanoseconds, wake: state.wake)
         let feed = FileFeed(
             writer: writer, policy: state.durability.policy, start: replica.cursor,
             handOver: state.replicas.handOver)
@@ -111,7 +113,7 @@ extension CommandLoop {
         _ transfer: ReplicaTransfer, _ outcome: Result<LSN, ReplicaTransfer.TransferError>
     ) {
         let session = transfer.session
-        guard let replica = session.replica else { return }
+        guard let replica = session.replica, replica.phase != .ending else { return }
         let name = state.replicaName(session)
         switch outcome {
         case .success(let lsn):
@@ -124,6 +126,8 @@ extension CommandLoop {
         case .failure(.output(let error)):
             state.diagnostics.warning("Sending to replica \(name) failed: \(error)")
             close(session)
+        case .failure(.base(let fault)):
+            endBaseTransfer(session, replica, fault)
         case .failure(.log(let error)):
             switch error {
             case .gone(let lsn), .damaged(_, let lsn, _):
@@ -156,7 +160,7 @@ extension CommandLoop {
                     "Disconnecting timedout replica (streaming sync): \(state.replicaName(session))"
                 )
                 close(session)
-            case .introducing, .receiving: break
+            case .introducing, .receiving, .ending: break
             }
         }
         if state.durability.writer == nil { closeLaggards() }
@@ -216,10 +220,12 @@ extension ServerState {
         replicas.handOver.lsn = backlog.first.advanced(by: backlog.count / 2)
     }
 
-    func output(to session: Session) -> SocketOutput {
+    /// - Parameter isPatient: whether it may take nothing for any time.
+    func output(to session: Session, isPatient: Bool = false) -> SocketOutput {
         SocketOutput(
             session.descriptor, peer: replicaName(session),
-            patienceSeconds: configuration.number(.replTimeout))
+            patienceSeconds: isPatient
+                ? Int(Int32.max) : configuration.number(.replTimeout))
     }
 
     /// Once a second: what is kept for replicas that have left.

@@ -29,6 +29,7 @@ final class ReplicaTransfer: @unchecked Sendable {
     enum TransferError: Error {
         case output(SnapshotWriteError)
         case log(LogCursorError)
+        case base(BaseFault)
     }
 
     /// What is to be done; it returns where the stream goes on after it.

@@ -25,6 +25,8 @@ struct Replicas {
     var pingedAt: Int64 = 0
     /// The files can't be read at this LSN, found out by trying.
     var unreadable: LSN?
+    /// A base that a replica was sent and hasn't confirmed, for whatever reason: it isn't sent again.
+    var doubtfulBase: String?
     /// Somebody waits for replicas: they are to be asked how far they are.
     var wantsAcks = false
     /// Bytes sent to replicas.
@@ -111,6 +113,7 @@ extension ServerState {
         replicas.hasWaiting = replicas.sessions.contains { $0.replica?.phase == .waiting }
         if replicas.isEmpty { replicas.emptySince = monotonicSeconds }
         diagnostics.notice("Connection with replica \(replicaName(session)) lost.")
+        noteUnconfirmedBase(session)
         updateGoodReplicas()
         guard let transfer = replicas.transfer(of: session) else { return false }
         transfer.abandon()
@@ -118,7 +121,16 @@ extension ServerState {
     }
 
     /// Ends the links of all replicas; they come back by themselves and ask anew.
-    mutating func disconnectReplicas() { doomed += replicas.sessions }
+    ///
+    /// From this moment on nothing more is sent to them: what is logged next may be of another history than the one
+    /// that they were told.
+    mutating func disconnectReplicas() {
+        for session in replicas.sessions {
+            session.replica?.phase = .ending
+            replicas.transfer(of: session)?.output.cancel()
+        }
+        doomed += replicas.sessions
+    }
 
     /// The address and port at which it says that it listens.
     func replicaName(_ session: Session) -> String {
