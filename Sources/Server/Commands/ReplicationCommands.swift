@@ -109,6 +109,9 @@ enum ReplicationCommands {
             state.reply.simple(
                 feed.followsHistories
                     ? "CONTINUE \(state.replication.histories.current)" : "CONTINUE")
+        case .full(.beyondEnd) where state.follows(arguments[1]):
+            // It has from our primary what has yet to come here. Everything from here would take it back.
+            throw .text("NOMASTERLINK Can't SYNC before I have what my replica has")
         case .full(let reason):
             if reason != .asked {
                 state.replication.refusedPartialCount += 1
@@ -200,6 +203,12 @@ extension ServerState {
         }
         waits.replicasHaveMoved = true
         updateGoodReplicas()
+    }
+
+    /// Whether this server follows a primary in the history that is asked for, so that it comes to any place in it.
+    fileprivate func follows(_ id: ByteSlice) -> Bool {
+        primaryLink != nil
+            && id.text.lowercased() == replication.histories.current.description
     }
 
     /// Checks what stands against any kind of sync.
