@@ -142,7 +142,8 @@ struct CommandLoop: ~Copyable {
         if state.condition.pausedUntil == 0, state.settings.isActiveExpireOn,
             let deadline = nextDeadline
         {
-            wait = min(wait, max(deadline - state.now, 0))
+            // A key has expired when its deadline is past, not while it is the present.
+            wait = min(wait, max(deadline - state.now, -1) + 1)
         }
         if state.condition.pausedUntil > 0 {
             wait = min(wait, max(state.condition.pausedUntil - state.now, 0))
@@ -183,7 +184,7 @@ struct CommandLoop: ~Copyable {
         nextDeadline = state.nextDeadline()
         guard state.settings.isActiveExpireOn, !state.condition.isLoading,
             state.condition.pausedUntil == 0,
-            let deadline = nextDeadline, deadline <= state.now
+            let deadline = nextDeadline, deadline < state.now
         else { return }
         let limit = Self.expiryPerTurn * state.settings.activeExpireEffort
         _ = state.dispatcher.expireDue(at: state.now, limit: limit)

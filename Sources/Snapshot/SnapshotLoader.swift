@@ -94,7 +94,7 @@ public struct SnapshotLoader: ~Copyable {
         into keyspace: inout Keyspace,
         access: (UInt64?, UInt8?) -> UInt32?, dropped: (Int, ByteSlice) -> Void
     ) throws(SnapshotReadError) {
-        if let deadline = head.deadline, let now = settings.dropsExpiredAt, deadline <= now {
+        if let deadline = head.deadline, let now = settings.dropsExpiredAt, deadline < now {
             dropped(reader.database, reader.key)
             try reader.skipValue(head)
             keysExpired += 1

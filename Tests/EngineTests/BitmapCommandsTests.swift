@@ -70,7 +70,7 @@ struct BitmapCommandsTests {
         let harness = EngineHarness(families)
         harness.run("set", "a", "abc", "px", "10")
         harness.run("set", "b", "b")
-        harness.now += 10
+        harness.now += 11
         #expect(
             harness.effects(of: ["bitop", "or", "k", "a", "b"])
                 == [["MULTI"], ["DEL", "a"], ["bitop", "or", "k", "a", "b"], ["EXEC"]])

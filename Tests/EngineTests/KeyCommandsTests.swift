@@ -262,7 +262,7 @@ struct KeyCommandsTests {
             harness.database = number % 2
             harness.run("SET", "k\(number)", "v", "PX", String(1000 - number * 10))
         }
-        harness.now += 900
+        harness.now += 901
         let start = harness.loggedCount
         #expect(harness.expireDue(limit: 3) == 3)
         #expect(harness.expireDue() == 7)

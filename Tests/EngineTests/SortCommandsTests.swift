@@ -89,7 +89,7 @@ struct SortCommandsTests {
     func expired() {
         let harness = filled()
         harness.run("pexpire", "w_3", "10")
-        harness.now += 10
+        harness.now += 11
         #expect(
             harness.effects(of: ["sort", "l", "by", "w_*", "get", "w_*", "store", "d"])
                 == [

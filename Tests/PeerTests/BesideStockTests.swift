@@ -41,6 +41,22 @@ struct BesideStockTests {
         }
     }
 
+    @Test("a key is there in the very millisecond of its deadline, with nothing left to live")
+    func deadline() throws {
+        let (server, stock, ours, theirs) = try pair()
+        defer { withExtendedLifetime((server, stock)) {} }
+        for connection in [ours, theirs] {
+            // Until a look falls into that millisecond.
+            try connection.waitFor("PTTL 0 at \(connection.address)") {
+                _ = try connection.command("SET", "k", "v", "PX", "2")
+                let looks = [[String]](repeating: ["PTTL", "k"], count: 500)
+                var lives: [Reply] = []
+                while lives.last != .integer(-2) { lives += try connection.pipeline(looks) }
+                return lives.contains(.integer(0))
+            }
+        }
+    }
+
     @Test("a reply beyond the hard output limit ends the session, a transaction with it is whole")
     func hardLimit() throws {
         let (server, stock, ours, theirs) = try pair()

@@ -164,16 +164,43 @@ struct ReplicaNonsenseTests {
 
     @Test("a replica that never reads costs no memory, and its time runs out")
     func neverReads() throws {
-        let server = try server(["--repl-timeout", "2"])
+        let server = try server()
         let control = try server.connect()
         let connection = try server.connect()
         let (_, offset) = try takeSnapshot(connection)
         try connection.send(Request.encode(["REPLCONF", "ACK", "\(offset)"]))
-        let value = String(repeating: "x", count: 10_000)
-        for index in 0..<4_000 { try control.command("SET", "key:\(index % 10)", value) }
-        let used = Int(try control.info("used_memory") ?? "") ?? .max
-        #expect(used < 60 << 20)
+        let most = try memoryDuringWrites(control)
+        #expect(most < 32 << 20, "\(most) bytes")
+        try #expect(control.info("connected_slaves") == "1")
+        try control.command("CONFIG", "SET", "repl-timeout", "1")
         try control.waitFor("the link's end") { try control.info("connected_slaves") == "0" }
+    }
+
+    @Test("without a log it costs what client-output-buffer-limit says, and is closed then")
+    func neverReadsUnlogged() throws {
+        let server = try server([
+            "--appendonly", "no", "--client-output-buffer-limit", "replica 16mb 0 0",
+        ])
+        let control = try server.connect()
+        let connection = try server.connect()
+        let (_, offset) = try takeSnapshot(connection)
+        try connection.send(Request.encode(["REPLCONF", "ACK", "\(offset)"]))
+        let most = try memoryDuringWrites(control)
+        #expect(most < 48 << 20, "\(most) bytes")
+        try control.waitFor("the link's end") { try control.info("connected_slaves") == "0" }
+    }
+
+    /// Writes 128 MB over a few keys.
+    ///
+    /// - Returns: the most that was in use meanwhile.
+    private func memoryDuringWrites(_ control: RESPConnection) throws -> Int {
+        let value = String(repeating: "x", count: 10_000)
+        var most = 0
+        for _ in 0..<128 {
+            _ = try control.pipeline((0..<100).map { ["SET", "key:\($0 % 10)", value] })
+            most = max(most, Int(try control.info("used_memory") ?? "") ?? .max)
+        }
+        return most
     }
 
     @Test("one that knows no mark gets the snapshot with its length")

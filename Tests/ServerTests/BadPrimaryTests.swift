@@ -26,7 +26,11 @@ struct BadPrimaryTests {
     }
 
     private static func flood(_ connection: LoopbackConnection, _ text: String) {
-        let bytes = Array(String(repeating: text, count: (64 << 10) / text.utf8.count).utf8)
+        flood(connection, Array(text.utf8))
+    }
+
+    private static func flood(_ connection: LoopbackConnection, _ piece: [UInt8]) {
+        let bytes = [[UInt8]](repeating: piece, count: (64 << 10) / piece.count).flatMap { $0 }
         var left = 64 << 20
         while left > 0, connection.write(bytes) { left -= bytes.count }
         // Whoever waits for the end gets none.
@@ -133,6 +137,19 @@ struct BadPrimaryTests {
             Self.greet($0)
             $0.write("+FULLRESYNC \(Self.id) 0\r\n$\(header)\r\n")
             Self.flood($0, "garbage")
+        } until: {
+            $1.connectionCount >= 2
+        }
+    }
+
+    @Test("an endless one in which nothing is wrong yet")
+    func endlessFields() throws {
+        try follow {
+            Self.greet($0)
+            $0.write("+FULLRESYNC \(Self.id) 0\r\n$EOF:\(Self.mark)\r\n")
+            $0.write("REDIS0010")
+            // A field of information about the file, again and again.
+            Self.flood($0, [0xFA, 1, 0x61, 1, 0x62])
         } until: {
             $1.connectionCount >= 2
         }

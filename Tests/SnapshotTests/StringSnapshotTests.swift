@@ -94,8 +94,8 @@ struct StringSnapshotTests {
     @Test("expired keys are dropped and named if asked")
     func expired() throws {
         var keyspace = Fixture.keyspace()
-        Fixture.set("old", to: [1], deadline: 1000, in: &keyspace)
-        Fixture.set("new", to: [1], deadline: 1001, in: &keyspace)
+        Fixture.set("old", to: [1], deadline: 999, in: &keyspace)
+        Fixture.set("new", to: [1], deadline: 1000, in: &keyspace)
         let file = try Fixture.save(&keyspace)
         var settings = SnapshotLoaderSettings()
         settings.dropsExpiredAt = 1000

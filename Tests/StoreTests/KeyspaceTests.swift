@@ -70,8 +70,8 @@ struct KeyspaceTests {
                 given.append(entry.deadline ?? -1)
                 keyspace.remove(keyspace.hashed(entry.key), 1)
             }
-            #expect(given == deadlines.filter { $0 <= now }.sorted())
-            deadlines.removeAll { $0 <= now }
+            #expect(given == deadlines.filter { $0 < now }.sorted())
+            deadlines.removeAll { $0 < now }
         }
         #expect(keyspace.firstDue(0, at: .max) == nil)
     }

@@ -77,7 +77,7 @@ struct MemberTableTests {
                     }
                     rig.checkInvariants()
                 } while removed == 50
-                let expected = model.filter { ($0.value.deadline ?? Int64.max) <= now }
+                let expected = model.filter { ($0.value.deadline ?? Int64.max) < now }
                 #expect(Set(due) == Set(expected.keys) && due.count == expected.count)
                 for member in due { model[member] = nil }
                 #expect(

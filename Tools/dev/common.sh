@@ -56,6 +56,8 @@ missing_packages() {
         command -v redis-server >/dev/null || echo redis-server
         command -v redis-cli >/dev/null && command -v redis-check-aof >/dev/null || echo redis-tools
         command -v strace >/dev/null || echo strace
+        command -v ip >/dev/null || echo iproute2
+        command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ] || echo haproxy
         command -v lz4 >/dev/null || echo lz4
         command -v zstd >/dev/null || echo zstd
         command -v chromium >/dev/null || echo chromium

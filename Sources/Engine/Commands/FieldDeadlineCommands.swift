@@ -297,7 +297,7 @@ extension CommandContext {
     @inline(__always)
     func hasDueFields(_ entry: Entry) -> Bool {
         guard let earliest = entry.fieldDeadlineMin else { return false }
-        return earliest <= now && !isReplaying && !holdsExpiry
+        return earliest < now && !isReplaying && !holdsExpiry
     }
 
     /// Deletes fields of the hash that have expired.

@@ -20,6 +20,7 @@ extension CommandLoop {
         where session.replica?.phase == .online && !session.wantsWritable {
             feed(session, upTo: limit)
         }
+        if state.durability.writer == nil { closeLaggards() }
         state.trimBacklog()
         closeDoomed()
     }
@@ -163,7 +164,6 @@ extension CommandLoop {
             case .introducing, .receiving, .ending: break
             }
         }
-        if state.durability.writer == nil { closeLaggards() }
         state.tendBacklog(seconds)
     }
 

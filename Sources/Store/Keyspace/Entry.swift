@@ -116,7 +116,7 @@ public struct Entry {
 
     @inline(__always)
     public func isExpired(at now: Int64) -> Bool {
-        unsafe hasDeadline && raw.load(fromByteOffset: 16, as: Int64.self) <= now
+        unsafe hasDeadline && raw.load(fromByteOffset: 16, as: Int64.self) < now
     }
 
     @inline(__always) private var wordOffset: Int { hasDeadline ? 24 : 16 }

@@ -260,7 +260,7 @@ public struct Keyspace: ~Copyable {
 
     /// Some key whose deadline has passed, the one due first.
     public func firstDue(_ database: Int, at now: Int64) -> Entry? {
-        guard let pair = unsafe databases[database].deadlines.first, pair.deadline <= now else {
+        guard let pair = unsafe databases[database].deadlines.first, pair.deadline < now else {
             return nil
         }
         let entry = unsafe databases[database].table.find(pair.hash, hasher: hasher) {
@@ -272,7 +272,7 @@ public struct Keyspace: ~Copyable {
 
     /// Some key with a hash of which fields may have expired, the one due first.
     public func firstFieldsDue(_ database: Int, at now: Int64) -> Entry? {
-        guard let pair = unsafe databases[database].fieldDeadlines.first, pair.deadline <= now
+        guard let pair = unsafe databases[database].fieldDeadlines.first, pair.deadline < now
         else { return nil }
         let entry = unsafe databases[database].table.find(pair.hash, hasher: hasher) {
             $0.fieldDeadlineMin == pair.deadline
@@ -690,7 +690,7 @@ public struct Keyspace: ~Copyable {
     private func isAlive(_ hash: UInt64, _ database: Int, _ now: Int64?) -> Bool {
         let found = unsafe databases[database].table.find(hash, hasher: hasher) { entry in
             guard let now, let deadline = entry.deadline else { return true }
-            return deadline > now
+            return deadline >= now
         }
         return found != nil
     }

@@ -116,7 +116,7 @@ public struct MemberRecord {
     @inline(__always)
     public func isExpired(at now: Int64) -> Bool {
         guard let deadline else { return false }
-        return deadline <= now
+        return deadline < now
     }
 
     /// How long the record is.

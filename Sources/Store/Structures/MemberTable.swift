@@ -618,7 +618,7 @@ public struct MemberTable: CollectionRoot {
     public mutating func removeDue(
         at now: Int64, limit: Int, _ epochs: inout EpochClock, _ body: (MemberRecord) -> Void
     ) -> Int {
-        guard deadlineMin <= now else { return 0 }
+        guard deadlineMin < now else { return 0 }
         makeRootWritable(&epochs)
         var removed = 0
         var earliest = Int64.max
@@ -626,7 +626,7 @@ public struct MemberTable: CollectionRoot {
         while true {
             var page = page(index(of: prefix))
             let local = page.depth
-            if page.deadlineMin <= now {
+            if page.deadlineMin < now {
                 page = writablePage(index(of: prefix), &epochs)
                 removed += removeDue(page, at: now, limit: limit - removed, &epochs, body)
             }
@@ -654,7 +654,7 @@ public struct MemberTable: CollectionRoot {
             slot -= 1
             let record = page.record(slot, hasValues: hasValues)
             guard let deadline = record.deadline else { continue }
-            if deadline <= now, removed < limit {
+            if deadline < now, removed < limit {
                 body(record)
                 drop(page, slot, &epochs)
                 removed += 1

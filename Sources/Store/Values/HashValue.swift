@@ -25,7 +25,7 @@ public struct HashValue {
         if entry.encoding == .hashtable {
             let table = entry.root(MemberTable.self)
             form = .table(table)
-            hasDue = table.deadlineMin <= now
+            hasDue = table.deadlineMin < now
         } else {
             form = .packed(PackedList(entry.packed))
             hasDue = false
@@ -436,7 +436,7 @@ extension Keyspace {
         _ key: HashedKey, _ database: Int, _ entry: Entry, at now: Int64, limit: Int,
         _ body: (ByteSlice) -> Void
     ) -> (removed: Int, isEmpty: Bool) {
-        guard let table = entry.fieldTable, table.deadlineMin <= now else { return (0, false) }
+        guard let table = entry.fieldTable, table.deadlineMin < now else { return (0, false) }
         var removed = 0
         var isEmpty = false
         editFields(key, database, entry) { table, epochs in
