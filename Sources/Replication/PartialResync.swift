@@ -9,6 +9,8 @@ public enum ResyncAnswer: Equatable, Sendable {
     case goOn(from: LSN)
     /// The replica needs everything.
     case full(FullResyncReason)
+    /// It has more of this very stream than this server, which is a replica itself and will get it, too.
+    case later
 }
 
 public enum FullResyncReason: Equatable, Sendable, CustomStringConvertible {
@@ -38,9 +40,11 @@ public enum PartialResync {
     ///
     /// - Parameters:
     ///   - end: of the log.
+    ///   - isFollowing: whether the history in force is a primary's, of which more is to come.
     ///   - isKept: whether the stream can be read from an LSN on.
     public static func answer(
-        id: ByteSlice, offset: Int64, histories: Histories, end: LSN, isKept: (LSN) -> Bool
+        id: ByteSlice, offset: Int64, histories: Histories, end: LSN, isFollowing: Bool = false,
+        isKept: (LSN) -> Bool
     ) -> ResyncAnswer {
         if id.count == 1, id[0] == UInt8(ascii: "?") { return .full(.asked) }
         guard let history = HistoryID(ignoringCase: id),
@@ -48,7 +52,9 @@ public enum PartialResync {
         else { return .full(.unknownHistory) }
         guard offset > 0 else { return .full(.gone) }
         let lsn = LSN(UInt64(offset) - 1)
-        guard lsn <= last else { return .full(.beyondEnd(last)) }
+        guard lsn <= last else {
+            return isFollowing && history == histories.current ? .later : .full(.beyondEnd(last))
+        }
         return isKept(lsn) ? .goOn(from: lsn) : .full(.gone)
     }
 }

@@ -164,7 +164,8 @@ struct ReplicaNonsenseTests {
 
     @Test("a replica that never reads costs no memory, and its time runs out")
     func neverReads() throws {
-        let server = try server()
+        // Otherwise what isn't synced yet stands in memory as well.
+        let server = try server(["--appendfsync", "always"])
         let control = try server.connect()
         let connection = try server.connect()
         let (_, offset) = try takeSnapshot(connection)

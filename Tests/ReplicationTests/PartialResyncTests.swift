@@ -10,13 +10,16 @@ struct PartialResyncTests {
     private let current = HistoryID(0xabc, 2, 2)
 
     /// A log of 1,000 bytes: the old history up to 600, the current one after it; kept from 200 on.
-    private func answer(_ id: String, _ offset: Int64) -> ResyncAnswer {
+    private func answer(
+        _ id: String, _ offset: Int64, isFollowing: Bool = false
+    ) -> ResyncAnswer {
         var histories = Histories(old, from: .zero)
         histories.begin(current, at: LSN(600))
         return id.withSlice {
-            PartialResync.answer(id: $0, offset: offset, histories: histories, end: LSN(1_000)) {
-                $0 >= LSN(200)
-            }
+            PartialResync.answer(
+                id: $0, offset: offset, histories: histories, end: LSN(1_000),
+                isFollowing: isFollowing
+            ) { $0 >= LSN(200) }
         }
     }
 
@@ -37,6 +40,16 @@ struct PartialResyncTests {
         #expect(answer(old.description, 601) == .goOn(from: LSN(600)))
         #expect(answer(old.description, 602) == .full(.beyondEnd(LSN(600))))
         #expect(answer(old.description, 201) == .goOn(from: LSN(200)))
+    }
+
+    @Test("a replica that is behind another of the same stream will have what that one has")
+    func behindSibling() {
+        let id = current.description
+        #expect(answer(id, 1_002, isFollowing: true) == .later)
+        #expect(answer(id, 1_001, isFollowing: true) == .goOn(from: LSN(1_000)))
+        // What the history before never had here won't come any more.
+        #expect(
+            answer(old.description, 602, isFollowing: true) == .full(.beyondEnd(LSN(600))))
     }
 
     @Test("what names no history of this log, or no byte, gets everything")

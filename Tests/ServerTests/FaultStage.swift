@@ -285,8 +285,12 @@ final class FaultStage {
     private func promoteAndReturn() throws {
         let index = pick(ourReplicas)
         guard let upstream = nodes[index].upstream else { return }
-        try nodes[index].connect().command("REPLICAOF", "NO", "ONE")
+        let connection = try nodes[index].connect()
+        // A primary deletes what has expired, and that is a write.
+        try connection.command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+        try connection.command("REPLICAOF", "NO", "ONE")
         try follow(index, upstream)
+        try connection.command("DEBUG", "SET-ACTIVE-EXPIRE", "1")
     }
 
     // MARK: The end

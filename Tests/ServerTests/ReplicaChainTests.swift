@@ -1,5 +1,6 @@
 import Foundation
 import HoldfastPlatform
+import Synchronization
 import TestSupport
 import Testing
 
@@ -56,6 +57,43 @@ struct ReplicaChainTests {
             let count = server.log.components(separatedBy: "Full resync from master").count - 1
             #expect(count == 1, "seed \(seed)\n\(server.log)")
         }
+    }
+
+    private final class Gate: Sendable {
+        private let state = Mutex(false)
+        var isClosed: Bool { state.withLock { $0 } }
+        func setClosed(_ isClosed: Bool) { state.withLock { $0 = isClosed } }
+    }
+
+    @Test("a replica that comes to a sibling which is behind it waits until that has caught up")
+    func laggingSibling() throws {
+        let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])
+        let one = try first.connect()
+        try one.command("SET", "a", "1")
+        let port = first.port
+        let gate = Gate()
+        let slow = try LoopbackListener { connection in
+            connection.relay(to: port) { _ in
+                while gate.isClosed { usleep(1_000) }
+            }
+        }
+        let second = try ServerProcess(["--replicaof", "127.0.0.1 \(slow.port)"])
+        let third = try ServerProcess(["--replicaof", "127.0.0.1 \(port)"])
+        let (two, three) = (try second.connect(), try third.connect())
+        try two.waitToCatchUp(with: one)
+        try three.waitToCatchUp(with: one)
+        gate.setClosed(true)
+        defer { gate.setClosed(false) }
+        try one.command("SET", "a", "2")
+        try three.waitToCatchUp(with: one)
+        try three.command("REPLICAOF", "127.0.0.1", "\(second.port)")
+        try three.waitFor("a refusal") { third.log.contains("NOMASTERLINK Can't SYNC while behind") }
+        try #expect(three.command("GET", "a") == .bulk("2"))
+        gate.setClosed(false)
+        try three.waitToCatchUp(with: one)
+        try #expect(three.command("ROLE").items?[2] == .integer(Int64(second.port)))
+        try #expect(two.info("sync_full") == "0", "\(second.log)")
+        try #expect(one.info("sync_full") == "2")
     }
 
     @Test("a full resync in the middle of the chain reaches its end")

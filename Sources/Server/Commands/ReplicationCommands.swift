@@ -94,7 +94,8 @@ enum ReplicationCommands {
         guard let offset = DecimalText.parse(arguments[2]) else { throw .notAnInteger }
         let end = state.dispatcher.context.log.appended
         let answer = PartialResync.answer(
-            id: arguments[1], offset: offset, histories: state.replication.histories, end: end
+            id: arguments[1], offset: offset, histories: state.replication.histories, end: end,
+            isFollowing: !state.replication.isPrimary
         ) { state.isKept($0) }
         let name = state.replicaName(session)
         switch answer {
@@ -109,9 +110,9 @@ enum ReplicationCommands {
             state.reply.simple(
                 feed.followsHistories
                     ? "CONTINUE \(state.replication.histories.current)" : "CONTINUE")
-        case .full(.beyondEnd) where state.follows(arguments[1]):
-            // It has from our primary what has yet to come here. Everything from here would take it back.
-            throw .text("NOMASTERLINK Can't SYNC before I have what my replica has")
+        case .later:
+            // With this word a redis-server tries again as well.
+            throw .text("NOMASTERLINK Can't SYNC while behind what is asked for")
         case .full(let reason):
             if reason != .asked {
                 state.replication.refusedPartialCount += 1
@@ -203,12 +204,6 @@ extension ServerState {
         }
         waits.replicasHaveMoved = true
         updateGoodReplicas()
-    }
-
-    /// Whether this server follows a primary in the history that is asked for, so that it comes to any place in it.
-    fileprivate func follows(_ id: ByteSlice) -> Bool {
-        primaryLink != nil
-            && id.text.lowercased() == replication.histories.current.description
     }
 
     /// Checks what stands against any kind of sync.
