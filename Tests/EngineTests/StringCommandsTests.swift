@@ -149,7 +149,8 @@ struct StringCommandsTests {
     // MARK: Time
 
     @Test(
-        "a key is there until its deadline is past, as in Redis; then its deletion is logged once before anything else")
+        "a key is there until its deadline is past, as in Redis; then its deletion is logged once before anything else"
+    )
     func expiry() throws {
         let harness = EngineHarness(families)
         harness.run("set", "k", "v", "px", "100")

@@ -80,7 +80,8 @@ struct LongAbsenceTests {
         }
         print(
             "\(Self.missedMB) MB missed by two: \(before >> 10) KiB in use before, \((most - before) >> 10) more at most; "
-                + "\(residentBefore >> 10) KiB resident, \((residentMost - residentBefore) >> 10) more at most")
+                + "\(residentBefore >> 10) KiB resident, \((residentMost - residentBefore) >> 10) more at most"
+        )
         let digest = try ours.command("DEBUG", "DIGEST")
         try #expect(back.command("DEBUG", "DIGEST") == digest)
         try #expect(other.command("DEBUG", "DIGEST") == digest)

@@ -59,6 +59,26 @@ struct ReplicaChainTests {
         }
     }
 
+    @Test("counting a HyperLogLog at a replica keeps no estimate there, as its primary has none")
+    func counting() throws {
+        let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])
+        let second = try ServerProcess(["--replicaof", "127.0.0.1 \(first.port)"])
+        let (one, two) = (try first.connect(), try second.connect())
+        try two.waitToCatchUp(with: one)
+        try one.command("PFADD", "sparse", "a", "b", "c")
+        try one.command("PFADD", "dense", "a", "b")
+        try one.command("PFDEBUG", "TODENSE", "dense")
+        try two.waitToCatchUp(with: one)
+        for key in ["sparse", "dense"] {
+            let count = try two.command("PFCOUNT", key)
+            try #expect(digest(two) == digest(one))
+            // Where it is primary it is kept, and that is told.
+            try #expect(one.command("PFCOUNT", key) == count)
+            try two.waitToCatchUp(with: one)
+            try #expect(digest(two) == digest(one))
+        }
+    }
+
     private final class Gate: Sendable {
         private let state = Mutex(false)
         var isClosed: Bool { state.withLock { $0 } }
@@ -87,7 +107,9 @@ struct ReplicaChainTests {
         try one.command("SET", "a", "2")
         try three.waitToCatchUp(with: one)
         try three.command("REPLICAOF", "127.0.0.1", "\(second.port)")
-        try three.waitFor("a refusal") { third.log.contains("NOMASTERLINK Can't SYNC while behind") }
+        try three.waitFor("a refusal") {
+            third.log.contains("NOMASTERLINK Can't SYNC while behind")
+        }
         try #expect(three.command("GET", "a") == .bulk("2"))
         gate.setClosed(false)
         try three.waitToCatchUp(with: one)

@@ -115,6 +115,9 @@ public enum HyperLogLogCommands {
             return
         }
         guard let estimate = HyperLogLog.estimate(bytes) else { throw corrupt }
+        context.reply.integer(Int64(bitPattern: estimate))
+        // Kept where it is logged: a replica's data is what its primary says.
+        if context.holdsExpiry, !context.isReplaying { return }
         if HyperLogLog.isSparse(bytes) {
             var draft = HyperLogLogDraft(bytes, sparseBytesMax: 0)
             draft.setEstimate(estimate)
@@ -126,7 +129,6 @@ public enum HyperLogLogCommands {
                 }
             }
         }
-        context.reply.integer(Int64(bitPattern: estimate))
     }
 
     private static func countUnion(_ context: inout CommandContext) throws(CommandError) {
