@@ -270,7 +270,11 @@ final class FaultStage {
     }
 
     /// A replica follows another replica, or comes back from there.
+    ///
+    /// Not while it is away from a history that has ended: a sibling that was behind then doesn't know how far that
+    /// went.
     private func moveReplica() throws {
+        try waitForLinks()
         let index = pick(replicas)
         let targets = nodes.indices.filter { target in
             var above: Int? = target
