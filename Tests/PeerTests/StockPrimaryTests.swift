@@ -51,8 +51,7 @@ struct StockPrimaryTests {
     @Test(
         "what the primary does while it loads and afterwards is done here, whatever cuts the link")
     func streamWithCuts() throws {
-        let seed = UInt64.random(in: 1..<1 << 40)
-        print("a stream with cuts: seed \(seed)")
+        let seed = TestSeed.next("a stream with cuts")
         var random = PRNG(seed: seed)
         let stock = try StockServer(
             Self.primaryArguments + ["--repl-backlog-size", "64mb"], listensOnTCP: true)
@@ -138,8 +137,7 @@ struct StockPrimaryTests {
 
     @Test("killed again and again under load it goes on where its log ends")
     func kills() throws {
-        let seed = UInt64.random(in: 1..<1 << 40)
-        print("a replica that is killed: seed \(seed)")
+        let seed = TestSeed.next("a replica that is killed")
         var random = PRNG(seed: seed)
         let stock = try StockServer(
             Self.primaryArguments + ["--repl-backlog-size", "64mb"], listensOnTCP: true)

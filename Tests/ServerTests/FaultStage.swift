@@ -315,7 +315,8 @@ final class FaultStage {
             } catch {
                 let differences = try DataSet(of: connection)
                     .differences(from: DataSet(of: replica), encodings: false)
-                wrong.append("server \(index): \(error)\n\(differences.prefix(20))")
+                wrong.append(
+                    "server \(index): \(error)\n\(differences.prefix(20).map { $0.prefix(500) })")
             }
             let missing = try load.missing(on: replica)
             if !missing.isEmpty { wrong.append("server \(index) lacks \(missing.prefix(20))") }
