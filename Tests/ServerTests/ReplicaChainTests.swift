@@ -169,44 +169,4 @@ struct ReplicaChainTests {
         try #expect(digest(again) == digest(one))
         try #expect(one.info("sync_full") == "1", "\(second.log)")
     }
-
-    private final class Gate: @unchecked Sendable {
-        private let lock = NSCondition()
-        private var isClosed = false
-
-        func set(isClosed: Bool) {
-            lock.withLock {
-                self.isClosed = isClosed
-                lock.broadcast()
-            }
-        }
-
-        func pass() { lock.withLock { while isClosed { lock.wait() } } }
-    }
-
-    @Test(
-        "a replica that is further than its sibling waits for it, and takes no copy of older data")
-    func furtherThanSibling() throws {
-        let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])
-        let one = try first.connect()
-        let gate = Gate()
-        let port = first.port
-        let proxy = try LoopbackListener { $0.relay(to: port) { _ in gate.pass() } }
-        defer { gate.set(isClosed: false) }
-        let second = try ServerProcess(["--replicaof", "127.0.0.1 \(proxy.port)"])
-        let third = try ServerProcess(["--replicaof", "127.0.0.1 \(first.port)"])
-        let (two, three) = (try second.connect(), try third.connect())
-        for connection in [two, three] { try connection.waitToCatchUp(with: one) }
-        gate.set(isClosed: true)
-        try one.command("SET", "k", "v")
-        try three.waitToCatchUp(with: one)
-        try #expect(two.command("EXISTS", "k") == .integer(0))
-        try three.command("REPLICAOF", "127.0.0.1", "\(second.port)")
-        try three.waitFor("a refusal") { third.log.contains("currently unable to PSYNC") }
-        try #expect(three.command("GET", "k") == .bulk("v"))
-        gate.set(isClosed: false)
-        try three.waitToCatchUp(with: two)
-        try #expect(two.resyncs() == ["0", "1", "0"], "\(second.log)")
-        try #expect(three.command("GET", "k") == .bulk("v"))
-    }
 }
