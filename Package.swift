@@ -99,7 +99,8 @@ let package = Package(
         .target(
             name: "AOFCheck",
             dependencies: [
-                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Log", "Snapshot", "ToolKit",
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Log", "Snapshot", "RDBCheck",
+                "ToolKit",
             ],
             path: "Tools/aof-check", exclude: ["program"], swiftSettings: serverSide),
         .executableTarget(

@@ -74,6 +74,8 @@ public struct RecordGlance {
     public let byteCount: Int64
     /// The bytes themselves, if the batch is held.
     public let bytes: ByteSlice
+    /// Where the bytes are, if it isn't.
+    public let place: (file: any File, range: Range<Int64>)?
     /// The database in which it is applied.
     public let database: Int
     /// Between a MULTI and its EXEC, or one of these two.
@@ -127,7 +129,7 @@ extension RecordBatch {
             try body(
                 RecordGlance(
                     lsn: firstLSN.advanced(by: offset), byteCount: Int64(end - offset),
-                    bytes: records.slice(offset..<end), database: before.database,
+                    bytes: records.slice(offset..<end), place: nil, database: before.database,
                     isInTransaction: before.isInTransaction || walk.isInTransaction,
                     argumentCount: count, arguments: arguments))
             offset = end
@@ -174,7 +176,7 @@ extension RecordBatch {
             try body(
                 RecordGlance(
                     lsn: lsn, byteCount: end - position, bytes: ByteSlice(),
-                    database: before.database,
+                    place: (place.file, position..<end), database: before.database,
                     isInTransaction: before.isInTransaction || walk.isInTransaction,
                     argumentCount: skim.argumentCount, arguments: arguments))
             lsn = LSN(lsn.value + UInt64(end - position))

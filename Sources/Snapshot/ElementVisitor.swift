@@ -23,7 +23,7 @@ public protocol ElementVisitor: ~Copyable {
     mutating func consumerItem(_ id: StreamID)
     /// Elements that `wantsPacked` kept back.
     mutating func packed(elements: Int, bytes: Int)
-    /// A packed value too long to be looked into.
+    /// A packed value too long to be looked into, or of which some elements were too long to be given.
     mutating func passedOver(bytes: UInt64)
 }
 
@@ -243,6 +243,7 @@ struct MemberHashes {
     private let countMax: Int
     private var tables: [MemberHashTable]
     private var isOn = false
+    private var count = 0
     private var used = 0
 
     init(countMax: Int) {
@@ -252,9 +253,11 @@ struct MemberHashes {
 
     /// A value of `count` members comes; above the bound nothing is compared.
     ///
-    /// The room grows with the members that really come: nobody vouches for the count.
+    /// The room grows with the members that really come: nobody vouches for the count, and a packed list may tell less
+    /// than there are.
     mutating func begin(count: Int) {
         isOn = count <= countMax
+        self.count = 0
         // A small value uses one table only.
         for index in 0..<used { tables[index].clear() }
         used = isOn ? (count <= 4096 ? 1 : 16) : 0
@@ -264,6 +267,11 @@ struct MemberHashes {
     @inline(__always)
     mutating func insert(_ hash: UInt64) -> Bool {
         if !isOn { return true }
+        count &+= 1
+        if _slowPath(count > countMax) {
+            isOn = false
+            return true
+        }
         return tables[used == 1 ? 0 : Int(hash >> 60)].insert(hash == 0 ? 1 : hash)
     }
 }

@@ -1,11 +1,21 @@
 internal import CLZ4
-internal import HoldfastBytes
+public import HoldfastBytes
 
 /// LZ4 frames by liblz4: what `lz4` and `lz4 -dc` write and read.
-enum LZ4Frame {
+public enum LZ4Frame {
     static let magic: [UInt8] = [0x04, 0x22, 0x4d, 0x18]
     /// No frame holds more bytes than this for each of its own.
     static let expansionMax: Int64 = 255
+
+    /// How long a frame of `bytes` is.
+    public static func byteCount(of bytes: ByteSlice) -> Int {
+        var compressor = LZ4Compressor(level: 0)
+        var frame = ByteBuffer()
+        compressor.begin(into: &frame)
+        compressor.append(bytes, into: &frame)
+        compressor.finish(into: &frame)
+        return frame.count
+    }
 }
 
 /// Makes a frame, piece by piece: linked blocks of 256 KiB, each with a checksum (some bits of a block mean

@@ -11,8 +11,6 @@ public final class LongStrings {
         public let digest: SHA1.Digest
         /// The string's first bytes.
         public let prefix: [UInt8]
-        /// How many elements it has if it is a packed list.
-        let packedCount: UInt64?
     }
 
     /// Longer strings are not held.
@@ -23,7 +21,6 @@ public final class LongStrings {
     // Nobody who makes a file knows them, so no string of a file is taken for a token.
     private let nonce = (UInt64.random(in: 0 ... .max), UInt64.random(in: 0 ... .max))
     private var running = SHA1.Running()
-    private var list = PackedListStream(total: 0)
     private var total: UInt64 = 0
     private var prefix: [UInt8] = []
     /// The latest ones: not more are alive in one element.
@@ -62,13 +59,11 @@ public final class LongStrings {
     func begin(total: UInt64) {
         self.total = total
         running = SHA1.Running()
-        list = PackedListStream(total: total)
         prefix = []
     }
 
     func append(_ part: ByteSlice) {
         running.append(part)
-        list.append(part)
         if prefix.count < Self.prefixBytes {
             prefix += part.prefix(Self.prefixBytes - prefix.count).copyToArray()
         }
@@ -79,9 +74,7 @@ public final class LongStrings {
     func end(token buffer: inout ByteBuffer) {
         if items.count == Self.itemsMax { items.removeFirst() }
         items.append(
-            Item(
-                count: running.count, digest: running.digest, prefix: prefix,
-                packedCount: list.isWhole ? list.count : nil))
+            Item(count: running.count, digest: running.digest, prefix: prefix))
         buffer.append(littleEndian: nonce.0, bytes: 8)
         buffer.append(littleEndian: nonce.1, bytes: 8)
         buffer.append(littleEndian: made, bytes: 8)

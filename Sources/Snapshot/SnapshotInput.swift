@@ -30,7 +30,7 @@ struct SnapshotInput: ~Copyable {
     private var compressed = ByteBuffer()
     /// Takes the strings that are too long to hold, if there is a bound.
     private let longStrings: LongStrings?
-    private let heldBytesMax: Int
+    let heldBytesMax: Int
     /// The system call that failed, if one did.
     private(set) var systemError: SystemError?
 
@@ -64,8 +64,11 @@ struct SnapshotInput: ~Copyable {
     /// How many bytes were read into `slot`, which holds a token for them; nil if it holds the bytes themselves.
     func longCount(_ slot: Slot) -> UInt64? { longStrings?.item(self[slot])?.count }
 
-    /// How many elements those bytes have, if they are a packed list.
-    func longPackedCount(_ slot: Slot) -> UInt64? { longStrings?.item(self[slot])?.packedCount }
+    /// The first bytes of what was read into `slot`, whether it is held or not.
+    func begin(of slot: Slot, bytesMax: Int) -> [UInt8] {
+        if let item = longStrings?.item(self[slot]) { return Array(item.prefix.prefix(bytesMax)) }
+        return self[slot].prefix(bytesMax).copyToArray()
+    }
 
     /// The offset of the next byte.
     var offset: Int64 { windowStart + Int64(position) }
@@ -225,7 +228,7 @@ struct SnapshotInput: ~Copyable {
     }
 
     /// Calls `body` with the next `count` bytes as they come.
-    private mutating func forEachPart(
+    mutating func forEachPart(
         _ count: Int, _ body: (ByteSlice) -> Void
     ) throws(ReadFault) {
         guard count >= 0, Int64(count) <= bytesLeftMax else { throw fault(.endsEarly) }
@@ -261,13 +264,15 @@ struct SnapshotInput: ~Copyable {
 
     /// Reads `count` bytes of LZF that stand for `expanded` bytes, and puts those into a slot.
     mutating func expand(_ count: Int, to expanded: Int, into slot: Slot) throws(ReadFault) {
-        let start = offset
-        // Never room for more than the bytes at hand can stand for.
-        // And a stream is never much longer than what it stands for.
-        guard expanded > 0, expanded / LZF.expansionMax <= count, count / 2 <= expanded else {
-            throw ReadFault(reason: .badLZF, offset: start)
+        if let longStrings, expanded > heldBytesMax {
+            longStrings.begin(total: UInt64(expanded))
+            try expand(count, to: expanded) { longStrings.append($0) }
+            var buffer = takeBuffer(slot)
+            longStrings.end(token: &buffer)
+            return keep(buffer, in: slot)
         }
-        if expanded > heldBytesMax { return try expandLong(count, to: expanded, into: slot) }
+        let start = offset
+        try checkExpansion(count, expanded)
         var isGood: Bool
         var buffer = takeBuffer(slot)
         if window.count - position >= count {
@@ -286,24 +291,28 @@ struct SnapshotInput: ~Copyable {
         keep(buffer, in: slot)
     }
 
-    /// As `expand`, for a string that is too long to hold.
-    private mutating func expandLong(
-        _ count: Int, to expanded: Int, into slot: Slot
+    /// The same, giving the bytes to `body` as they come.
+    mutating func expand(
+        _ count: Int, to expanded: Int, _ body: (ByteSlice) -> Void
     ) throws(ReadFault) {
-        guard let longStrings else { throw fault(.badLZF) }
         let start = offset
-        var buffer = takeBuffer(slot)
+        try checkExpansion(count, expanded)
         var stream = LZFStream(countMax: UInt64(expanded))
         var isGood = true
-        longStrings.begin(total: UInt64(expanded))
         try forEachPart(count) { part in
-            isGood = isGood && stream.append(part) { longStrings.append($0) }
+            isGood = isGood && stream.append(part) { body($0) }
         }
         guard isGood, stream.isComplete, stream.count == UInt64(expanded) else {
             throw ReadFault(reason: .badLZF, offset: start)
         }
-        longStrings.end(token: &buffer)
-        keep(buffer, in: slot)
+    }
+
+    /// Never room for more than the bytes at hand can stand for; and a stream is never much longer than what it
+    /// stands for.
+    private func checkExpansion(_ count: Int, _ expanded: Int) throws(ReadFault) {
+        guard expanded > 0, expanded / LZF.expansionMax <= count, count / 2 <= expanded else {
+            throw fault(.badLZF)
+        }
     }
 
     /// Reads to the end of the source, so that an LZ4 frame's checksum is verified.

@@ -18,6 +18,20 @@ public struct SnapshotReadError: Error, Sendable, CustomStringConvertible {
     /// The system call that failed, where the reason is that one did.
     public let system: SystemError?
 
+    public init(
+        reason: ReadReason, offset: Int64, step: ReadStep, key: [UInt8]? = nil, database: Int = 0,
+        form: UInt8? = nil, detail: Int64 = 0, system: SystemError? = nil
+    ) {
+        self.reason = reason
+        self.offset = offset
+        self.step = step
+        self.key = key
+        self.database = database
+        self.form = form
+        self.detail = detail
+        self.system = system
+    }
+
     public var description: String {
         var text = "\(message) at offset \(offset) (while doing \(step.name)"
         if let key {

@@ -119,7 +119,8 @@ public struct SnapshotReader: ~Copyable {
     func failure(_ fault: ReadFault) -> SnapshotReadError {
         SnapshotReadError(
             reason: fault.reason, offset: fault.offset, step: step,
-            key: knowsKey ? key.prefix(1024).copyToArray() : nil, database: database, form: form,
+            key: knowsKey ? input.begin(of: .key, bytesMax: 1024) : nil, database: database,
+            form: form,
             detail: fault.detail, system: input.systemError)
     }
 

@@ -47,14 +47,7 @@ extension ValueReader {
             }
             let master = StreamID(
                 input[.first].load64(at: 0).byteSwapped, input[.first].load64(at: 8).byteSwapped)
-            try input.string(into: .second)
-            if let bytes = input.longCount(.second) {
-                guard input.longPackedCount(.second) != nil else {
-                    throw ReadFault(reason: .badStream, offset: start)
-                }
-                sink.passedOver(bytes: bytes)
-                continue
-            }
+            if try !isHeld(&input, for: &sink, as: .unread) { continue }
             try Self.checking(start) { () throws(StreamFault) in
                 try sink.streamNode(master, input[.second])
             }

@@ -92,7 +92,7 @@ extension SnapshotInput {
         }
     }
 
-    private mutating func encodedString(
+    mutating func encodedString(
         _ encoding: UInt8, into slot: Slot
     ) throws(ReadFault) -> Int64? {
         switch LengthCoding.encodingMark | encoding {
@@ -112,7 +112,7 @@ extension SnapshotInput {
         }
     }
 
-    private mutating func compressedLengths() throws(ReadFault) -> (Int, Int) {
+    mutating func compressedLengths() throws(ReadFault) -> (Int, Int) {
         let start = offset
         let compressed = try length()
         let expanded = try length()
@@ -120,6 +120,37 @@ extension SnapshotInput {
             compressed > 0, Int64(compressed) <= bytesLeftMax
         else { throw ReadFault(reason: .endsEarly, offset: start) }
         return (compressed, expanded)
+    }
+
+    /// Reads a string into a slot; if it is too long to hold, its bytes go to `part` as they come instead.
+    ///
+    /// - Parameter part: some of its bytes, and how many it has in all.
+    /// - Returns: whether the slot has it.
+    @inline(__always)
+    mutating func string(
+        into slot: Slot, orParts part: (ByteSlice, _ total: UInt64) -> Void
+    ) throws(ReadFault) -> Bool {
+        switch try lengthOrEncoding() {
+        case .length(let length):
+            guard let count = Int(exactly: length) else { throw fault(.endsEarly) }
+            if _slowPath(count > heldBytesMax) {
+                try forEachPart(count) { part($0, length) }
+                return false
+            }
+            try bytes(count, into: slot)
+        case .encoding(let encoding):
+            guard LengthCoding.encodingMark | encoding == StringCoding.lzf else {
+                if let value = try encodedString(encoding, into: slot) { put(value, into: slot) }
+                return true
+            }
+            let (compressed, expanded) = try compressedLengths()
+            if _slowPath(expanded > heldBytesMax) {
+                try expand(compressed, to: expanded) { part($0, UInt64(expanded)) }
+                return false
+            }
+            try expand(compressed, to: expanded, into: slot)
+        }
+        return true
     }
 
     /// Passes over a string without putting it together.

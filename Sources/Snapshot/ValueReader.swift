@@ -93,15 +93,16 @@ struct ValueReader {
         case .set: try readSet(&input, into: &sink)
         case .setIntset:
             let start = input.offset
-            if try !isHeld(&input, for: &sink) { break }
-            guard IntegerSet.isValid(input[.second]) else {
+            var long = LongIntegerSet()
+            let isHeld = try input.string(into: .second) { long.take($0, $1, into: &sink) }
+            guard isHeld ? IntegerSet.isValid(input[.second]) : long.isWhole else {
                 throw ReadFault(reason: .badIntset, offset: start)
             }
-            try unique(sink.set(IntegerSet(input[.second])), at: start)
+            if isHeld { try unique(sink.set(IntegerSet(input[.second])), at: start) }
         case .setListpack:
             let start = input.offset
             // A set may be written member by member, and then nobody would read it with one of them twice.
-            guard let members = try packed(&input, for: &sink, elements: 1, isUnique: true) else {
+            guard let members = try packed(&input, for: &sink, as: .members, isUnique: true) else {
                 break
             }
             try unique(sink.set(members), at: start)
@@ -113,7 +114,7 @@ struct ValueReader {
         case .hash: try readHash(&input, into: &sink)
         case .hashListpack:
             let start = input.offset
-            guard let pairs = try packed(&input, for: &sink, elements: 2) else { break }
+            guard let pairs = try packed(&input, for: &sink, as: .fields) else { break }
             try unique(sink.hash(pairs), at: start)
         case .hashDeadlines, .hashDeadlinesPreview:
             try readHashDeadlines(form, &input, into: &sink)
@@ -135,31 +136,33 @@ struct ValueReader {
         if _slowPath(!isNew) { throw ReadFault(reason: .duplicateMember, offset: start) }
     }
 
-    /// Reads a packed value into the second slot.
+    /// Reads a packed value of an old form into the second slot.
     ///
-    /// - Parameter groups: of so many elements, if it is to be a packed list: its structure is checked then even if it
-    ///   isn't held.
     /// - Returns: false if it is too long to hold; the sink was told.
-    @inline(__always)
     private func isHeld(
+        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable
+    ) throws(ReadFault) -> Bool {
+        try input.string(into: .second)
+        guard let bytes = input.longCount(.second) else { return true }
+        sink.passedOver(bytes: bytes)
+        return false
+    }
+
+    /// Reads a packed list into the second slot, or, if it is too long to hold, gives the sink its elements at once.
+    ///
+    /// - Returns: whether the slot has it.
+    @inline(__always)
+    func isHeld(
         _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable,
-        groups: UInt64? = nil
+        as shape: LongPackedValue.Shape
     ) throws(ReadFault) -> Bool {
         let start = input.offset
-        try input.string(into: .second)
-        if let bytes = input.longCount(.second) {
-            if let groups {
-                guard let count = input.longPackedCount(.second) else {
-                    throw ReadFault(reason: .badListpack, offset: start)
-                }
-                guard count % groups == 0 else {
-                    throw ReadFault(reason: .oddCount, offset: start)
-                }
-            }
-            sink.passedOver(bytes: bytes)
-            return false
+        var value = LongPackedValue(shape)
+        if try input.string(into: .second, orParts: { value.take($0, $1, into: &sink) }) {
+            return true
         }
-        return true
+        if let reason = value.finish(into: &sink) { throw ReadFault(reason: reason, offset: start) }
+        return false
     }
 
     private func readList(
@@ -198,7 +201,7 @@ struct ValueReader {
                 sink.element(input[.second])
                 isEmpty = false
             case 2:
-                if try !isHeld(&input, for: &sink, groups: 1) {
+                if try !isHeld(&input, for: &sink, as: .elements) {
                     isEmpty = false
                     continue
                 }
@@ -280,16 +283,17 @@ struct ValueReader {
 
     // MARK: Packed values
 
-    /// Reads a packed list of so many elements for each member, the first of which may not come twice.
+    /// Reads a packed list of members, of whose elements the first may not come twice.
     ///
     /// - Parameter isUnique: that is made sure of even if nothing else is sanitized.
-    /// - Returns: nil if it is too long to hold; the sink was told.
+    /// - Returns: nil if it is too long to hold; the sink has its elements.
     private func packed(
-        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable, elements: Int,
-        isUnique: Bool = false
+        _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable,
+        as shape: LongPackedValue.Shape, isUnique: Bool = false
     ) throws(ReadFault) -> PackedList? {
         let start = input.offset
-        if try !isHeld(&input, for: &sink, groups: UInt64(elements)) { return nil }
+        let elements = shape.groupCount
+        if try !isHeld(&input, for: &sink, as: shape) { return nil }
         let bytes = input[.second]
         var count = 0
         guard
@@ -320,7 +324,7 @@ struct ValueReader {
         _ input: inout SnapshotInput, for sink: inout some ValueSink & ~Copyable
     ) throws(ReadFault) -> (PackedList, isOrdered: Bool)? {
         let start = input.offset
-        guard let list = try packed(&input, for: &sink, elements: 2) else { return nil }
+        guard let list = try packed(&input, for: &sink, as: .scores) else { return nil }
         var isOrdered = true
         var last: (offset: Int, score: Double)?
         var next = list.firstOffset
@@ -452,7 +456,7 @@ struct ValueReader {
 
     // MARK: Fields with deadlines
 
-    private static let deadlineMax: Int64 = 1 << 48 - 1
+    static let deadlineMax: Int64 = 1 << 48 - 1
 
     private func readHashDeadlines(
         _ form: ValueForm, _ input: inout SnapshotInput,
@@ -487,7 +491,7 @@ struct ValueReader {
     ) throws(ReadFault) {
         if form == .hashListpackDeadlines { try input.skip(8) }
         let start = input.offset
-        guard let list = try packed(&input, for: &sink, elements: 3) else { return }
+        guard let list = try packed(&input, for: &sink, as: .fieldsWithDeadlines) else { return }
         sink.beginHash(count: list.count / 3)
         var offset = list.firstOffset
         while let name = offset, let value = list.next(after: name),

@@ -58,8 +58,8 @@ public protocol ValueSink: ~Copyable {
     /// The value is complete.
     mutating func end() throws(StreamFault)
 
-    /// A packed value, or a node of a list or stream, that is too long to hold was passed over: called in place of
-    /// what would say what is in it, if the reader has `LongStrings`.
+    /// A packed value, or a node of a stream, that is too long to hold was passed over, or some of its elements were: called
+    /// if the reader has `LongStrings`.
     mutating func passedOver(bytes: UInt64)
 }
 

@@ -78,6 +78,54 @@ struct AOFProcessTests {
         #expect(nobody.status == 3)
     }
 
+    @Test("replay makes the same data elsewhere: a base, long commands, transactions anywhere")
+    func replayAll() throws {
+        let program = try #require(Self.program)
+        let source = try ServerProcess(["--appendonly", "yes", "--save", ""])
+        let connection = try source.connect()
+        try ValueMakers.fill(connection)
+        try connection.command("BGREWRITEAOF")
+        try connection.waitUntilSaved()
+        let long = String(repeating: "0123456789abcdef", count: 400_000)
+        try connection.command("SET", "long", long)
+        try connection.command("SELECT", "3")
+        try connection.command("MULTI")
+        try connection.command("SET", "a", "1")
+        try connection.command("RPUSH", "b", long, "2")
+        try connection.command("EXEC")
+        try connection.command("SELECT", "5")
+        try connection.command("SET", "c", "3")
+        let digest = try connection.command("DEBUG", "DIGEST")
+        source.terminate()
+        let target = try ServerProcess(["--appendonly", "no", "--save", ""])
+        let address = "127.0.0.1:\(target.port)"
+        let run = try Subprocess.run([
+            program, "replay", "--json", "--to", address, source.logFolder,
+        ])
+        #expect(run.status == 0, "\(run.output)")
+        #expect(try target.connect().command("DEBUG", "DIGEST") == digest)
+        // From the middle of the transaction on there is only what came after it.
+        try target.connect().command("FLUSHALL")
+        let cat = try Subprocess.run([
+            program, "cat", "--cmd", "RPUSH", "--db", "3", source.logFolder,
+        ]).output
+        let lsn = try #require(cat.split(separator: " ").dropFirst(1).first)
+        let rest = try Subprocess.run([
+            program, "replay", "--to", address, "--lsn", "\(lsn)..", source.logFolder,
+        ])
+        #expect(rest.status == 0, "\(rest.output)")
+        let left = try target.connect()
+        #expect(try left.command("DBSIZE") == .integer(0))
+        try left.command("SELECT", "5")
+        #expect(try left.command("DBSIZE") == .integer(1))
+        // What a server refuses is told.
+        let refused = try Subprocess.run([
+            program, "replay", "--to", address, "--lsn", "\(lsn)..", source.logFolder,
+            "--password", "/dev/null",
+        ])
+        #expect(refused.status == 1)
+    }
+
     @Test("memory stays bounded whatever a length says")
     func memory() throws {
         let program = try #require(Self.program)

@@ -141,5 +141,8 @@ struct AOFRepairTests {
         let stats = ToolRun("stats", "--json", Self.path, on: disk)
         #expect(stats.field("commands") == "11")
         #expect(stats.output.contains("\"user:\""))
+        #expect(stats.field("replay_ms_estimate") == "0")
+        let share = try #require(Double(stats.field("compressed_share_estimate") ?? ""))
+        #expect(0.1 < share && share < 1)
     }
 }

@@ -4,6 +4,7 @@ import HoldfastPlatform
 import Log
 import TestSupport
 import Testing
+import ToolKit
 
 /// Damage of every place of a small folder, through `aof-check verify`.
 @Suite("aof-check verify")
@@ -121,6 +122,57 @@ struct AOFVerifyTests {
         #expect(ToolRun("/d/empty.aof", on: disk).status == 0)
         // Of several, the worst.
         #expect(ToolRun("/d/empty.aof", "/d/program", on: disk).status == 4)
+    }
+
+    @Test(
+        "of a base it says what rdb-check says of the file",
+        arguments: [
+            // Sound ones, and an empty value, which a server leaves out.
+            "00 0161", "02 02 0161 0162", "10 12 120000000400816602817602816e020501ff",
+            "0b 08 0200000000000000",
+            // Wrong elements and ends, and elements that are there twice.
+            "10 12 120000000400816602817602816e020502ff", "0b 0e 0200000003000000ff00fe000300",
+            "12 01 02 14 1400000005008161020101ded402f2409c0004ff", "02 02 0161 0161",
+            "10 13 1300000004008161028101028161028102 02ff", "05 01 0161 000000000000f87f",
+        ])
+    func base(value: String) throws {
+        let bytes = RDBFiles.file(version: 10, [value, "00 0162"])
+        try compareBase(bytes)
+    }
+
+    @Test("so it does of keys that are there twice")
+    func baseWithRepeatedKey() throws {
+        var bytes = Array("REDIS0010".utf8) + [0xfe, 0]
+        for key in ["x", "y", "x"] { bytes += [0, 1] + Array(key.utf8) + [1, 0x76] }
+        let run = try compareBase(bytes + [0xff] + [UInt8](repeating: 0, count: 8))
+        #expect(run.status == 1)
+        #expect(run.output.contains("the same key twice"))
+        #expect(run.field("offset") == "21")
+    }
+
+    @Test("values of modules, which a start would refuse, are foreign")
+    func baseOfModule() throws {
+        var folder = FixedFolder(isDurable: true)
+        folder.files[FixedFolder.base] = RDBFiles.file(
+            version: 10, ["07 81 0123456789abcdef 02 05 00"])
+        let run = ToolRun("--json", Self.path, on: folder.disk())
+        #expect(run.status == 4, "\(run.output)")
+        #expect(run.output.contains("a value of a module"))
+    }
+
+    @discardableResult
+    private func compareBase(_ bytes: [UInt8]) throws -> ToolRun {
+        let files = try TemporaryFolder()
+        try RDBFiles.write(bytes, to: files.file("a.rdb"))
+        let (code, report) = try RDBFiles.verify(files.file("a.rdb"))
+        var folder = FixedFolder(isDurable: true)
+        folder.files[FixedFolder.base] = bytes
+        let run = ToolRun("--json", Self.path, on: folder.disk())
+        #expect(run.status == code.rawValue, "\(run.output)\n\(report)")
+        if let damage = report["damage"] as? [String: Any], let message = damage["message"] {
+            #expect(run.output.contains("\(message)"), "\(run.output)\n\(report)")
+        }
+        return run
     }
 
     @Test("every file of the folder can be looked at alone")

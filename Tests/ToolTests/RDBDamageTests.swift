@@ -210,31 +210,159 @@ struct RDBDamageTests {
 
 @Suite("rdb-check on values too long to hold")
 struct RDBLongValueTests {
-    /// A listpack of so many 4000-byte elements.
-    private func listpack(_ count: Int) -> [UInt8] {
-        let element = [0xef, 0xa0] + [UInt8](repeating: 0x61, count: 4000) + [0x1f, 0xa2]
-        let total = 7 + count * element.count
-        var bytes = (0..<4).map { UInt8(truncatingIfNeeded: total >> ($0 * 8)) }
-        bytes += [UInt8(count & 0xff), UInt8(count >> 8)]
-        for _ in 0..<count { bytes += element }
-        return bytes + [0xff]
+    private let folder: TemporaryFolder
+    private let path: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.file("a.rdb")
     }
 
-    @Test("their structure is checked in parts")
+    /// An element of a listpack.
+    private func element(_ text: [UInt8]) -> [UInt8] {
+        let head: [UInt8] =
+            text.count < 64
+            ? [0x80 | UInt8(text.count)]
+            : text.count < 4096
+                ? [0xe0 | UInt8(text.count >> 8), UInt8(text.count & 0xff)]
+                : [0xf0] + (0..<4).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) }
+        let whole = head.count + text.count
+        var behind: [UInt8] = []
+        var left = whole
+        repeat {
+            behind.insert(UInt8(left & 0x7f), at: 0)
+            left >>= 7
+        } while left > 0
+        for index in behind.indices.dropFirst() { behind[index] |= 0x80 }
+        return head + text + behind
+    }
+
+    private func listpack(_ elements: [UInt8], count: Int) -> [UInt8] {
+        let total = 7 + elements.count
+        return (0..<4).map { UInt8(truncatingIfNeeded: total >> ($0 * 8)) }
+            + [UInt8(count & 0xff), UInt8(count >> 8)] + elements + [0xff]
+    }
+
+    /// A file with a blob under the key "l", and another key behind it.
+    private func write(_ form: UInt8, _ blob: [UInt8], inNode: Bool = false) throws {
+        let size = (0..<4).map { UInt8(truncatingIfNeeded: blob.count >> (24 - $0 * 8)) }
+        let file =
+            Array("REDIS0011".utf8) + [0xfe, 0, form, 1, 0x6c] + (inNode ? [1, 2] : []) + [0x80]
+            + size + blob + [0, 1, 0x6b, 1, 0x76, 0xff] + [UInt8](repeating: 0, count: 8)
+        try RDBFiles.write(file, to: path)
+    }
+
+    private static let filler = [UInt8](repeating: 0x61, count: 4000)
+
+    @Test("their structure is checked, and their elements counted")
     func structure() throws {
-        let folder = try TemporaryFolder()
-        let path = folder.file("a.rdb")
+        let one = element(Self.filler)
+        let whole = listpack(
+            [UInt8](([[UInt8]](repeating: one, count: 5400)).joined()), count: 5400)
         for wrong in [nil, 5, 100_000, 4_000_000, 20_000_000] {
-            var blob = listpack(5400)
+            var blob = whole
             if let wrong { blob[wrong - wrong % 4004 + 6] = wrong == 5 ? 0xf7 : 0x05 }
-            let size = (0..<4).map { UInt8(truncatingIfNeeded: blob.count >> (24 - $0 * 8)) }
-            let file =
-                Array("REDIS0010".utf8) + [0xfe, 0, 18, 1, 0x6c, 1, 2, 0x80] + size + blob
-                + [0, 1, 0x6b, 1, 0x76, 0xff] + [UInt8](repeating: 0, count: 8)
-            try RDBFiles.write(file, to: path)
+            try write(18, blob, inNode: true)
             let (code, facts) = try RDBFiles.verify(path)
             #expect(code == (wrong == nil ? .sound : .damaged), "\(wrong ?? 0): \(facts)")
-            if wrong == nil { #expect((facts["notes"] as? [String])?.count == 1) }
+            if wrong == nil {
+                #expect((facts["notes"] as? [String])?.isEmpty == true)
+                #expect(facts["elements"] as? Int == 5400)
+            }
         }
+    }
+
+    @Test("what their elements mean is checked: scores, pairs, and what is there twice")
+    func elements() throws {
+        func pairs(_ last: [[UInt8]]) -> [UInt8] {
+            var bytes: [UInt8] = []
+            var count = 0
+            for index in 0..<4200 {
+                bytes += element(Array("\(index)".utf8) + Self.filler) + element([0x31])
+                count += 2
+            }
+            for word in last { bytes += element(word) }
+            return listpack(bytes, count: count + last.count)
+        }
+        let first = [0x30] + Self.filler
+        let cases: [(UInt8, [[UInt8]], String?)] = [
+            (16, [[0x7a], [0x31]], nil), (16, [first, [0x31]], "the same member twice"),
+            (16, [[0x7a]], "elements that don't come in pairs"), (17, [[0x7a], [0x32]], nil),
+            (17, [[0x7a], [0x78]], "this is no score"),
+            (20, [[0x7a], [0x79]], "the same member twice"),
+        ]
+        for (form, last, message) in cases {
+            try write(form, pairs(last))
+            let (code, facts) = try RDBFiles.verify(path)
+            #expect(code == (message == nil ? .sound : .damaged), "\(form): \(facts)")
+            let damage = facts["damage"] as? [String: Any]
+            #expect(damage?["message"] as? String == message)
+            if message == nil {
+                #expect(facts["elements"] as? Int == 4201)
+                let lines = RDBFiles.run("dump", "--as", "csv", path).text.split(separator: "\n")
+                #expect(lines.count == 4203)
+            }
+        }
+    }
+
+    @Test("a key too long to be held is named, and salvage leaves it out")
+    func longKey() throws {
+        let size = 17 << 20
+        let length = (0..<4).map { UInt8(truncatingIfNeeded: size >> (24 - $0 * 8)) }
+        let file =
+            Array("REDIS0011".utf8) + [0xfe, 0, 0, 1, 0x61, 1, 0x76, 0, 0x80] + length
+            + [UInt8](repeating: 0x6c, count: size) + [1, 0x76, 0, 1, 0x62, 1, 0x76, 0xff]
+            + [UInt8](repeating: 0, count: 8)
+        try RDBFiles.write(file, to: path)
+        #expect(try RDBFiles.verify(path).code == .sound)
+        let new = folder.file("b.rdb")
+        let refused = RDBFiles.run("convert", "-o", new, path)
+        #expect(refused.code == .damaged && refused.text.contains("key 'llll"), "\(refused.text)")
+        let (code, report) = try RDBFiles.json(["salvage", "-o", new, path])
+        #expect(code == .sound && report["keys"] as? Int == 2, "\(report)")
+        let lost = try #require(report["lost"] as? [[String: Any]]).first
+        #expect(lost?["message"] as? String == "a key of \(size) bytes")
+        #expect(lost?["offset"] as? Int == 16)
+    }
+
+    @Test("long elements are spelled out whole, in commands and in JSON")
+    func longElements() throws {
+        let long = [UInt8](repeating: 0x78, count: 3 << 20)
+        let length = (0..<4).map { UInt8(truncatingIfNeeded: long.count >> (24 - $0 * 8)) }
+        let text = [0x80] + length + long
+        // A hash, a list, a sorted set and a string.
+        var file =
+            Array("REDIS0011".utf8) + [0xfe, 0, 4, 1, 0x68, 2, 1, 0x66] + text + [1, 0x67, 1, 0x31]
+        file += [1, 1, 0x6c, 2, 1, 0x61] + text + [5, 1, 0x7a, 1] + text
+        file += [0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 1, 0x73] + text
+        try RDBFiles.write(file + [0xff] + [UInt8](repeating: 0, count: 8), to: path)
+        let commands = RDBFiles.run("dump", "--as", "resp", path)
+        let word = "$\(long.count)\r\n" + String(decoding: long, as: UTF8.self) + "\r\n"
+        let due =
+            "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n$1\r\nf\r\n\(word)"
+            + "*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n$1\r\ng\r\n$1\r\n1\r\n"
+            + "*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$1\r\na\r\n*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n\(word)"
+            + "*4\r\n$4\r\nZADD\r\n$1\r\nz\r\n$1\r\n1\r\n\(word)*3\r\n$3\r\nSET\r\n$1\r\ns\r\n\(word)"
+        #expect(commands.code == .sound)
+        #expect(commands.text == due)
+        let printed = try Subprocess.run([try RDBFiles.program(), "dump", path])
+        #expect(printed.output.utf8.count == RDBFiles.run("dump", path).text.utf8.count)
+    }
+
+    @Test("sets of integers are checked number by number")
+    func integers() throws {
+        let count = 4_300_000
+        var blob: [UInt8] = [4, 0, 0, 0]
+        blob += (0..<4).map { UInt8(truncatingIfNeeded: count >> ($0 * 8)) }
+        let numbers = (0..<count).map { Int32($0 - 100).littleEndian }
+        // SAFETY: the bytes are copied at once.
+        blob += unsafe numbers.withUnsafeBytes { unsafe Array($0) }
+        try write(11, blob)
+        let (code, facts) = try RDBFiles.verify(path)
+        #expect(code == .sound && facts["elements"] as? Int == count, "\(facts)")
+        let middle = 8 + 4 * (count / 2)
+        blob[middle + 1] ^= 0x40
+        try write(11, blob)
+        #expect(try RDBFiles.verify(path).code == .damaged)
     }
 }

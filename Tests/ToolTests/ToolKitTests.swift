@@ -1,4 +1,5 @@
 import HoldfastBytes
+import TestSupport
 import Testing
 import ToolKit
 
@@ -113,6 +114,16 @@ struct ToolKitTests {
             try Array((String(repeating: "a", count: 60) + "!").utf8).withSlice {
                 try bomb.isFound(in: $0)
             }
+        }
+    }
+
+    @Test("words go to a shell and come back")
+    func shellWords() throws {
+        #expect(shellWord("/a/b.rdb") == "/a/b.rdb")
+        #expect(shellWord("-x") == "./-x")
+        for word in ["a b", "it's", "", "$HOME", "*", "a\nb", "grün", "'", "[x]", "`x`"] {
+            let run = try Subprocess.run(["sh", "-c", "printf %s \(shellWord(word))"])
+            #expect(run.output == word)
         }
     }
 

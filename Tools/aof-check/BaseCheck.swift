@@ -1,80 +1,57 @@
 internal import HoldfastPlatform
 internal import Log
+internal import RDBCheck
 internal import Snapshot
 
-/// What was read of an RDB: the base of a log, or what an AOF file begins with.
-struct BaseSummary {
+/// The RDB content at the start of a file of a log: its base, or what an AOF file begins with.
+struct Base {
     var name: String
-    var version = 0
-    var keys = 0
-    var deadlines = 0
-    var isExpanded = false
-    var lacksChecksum = false
-    var aux = SnapshotAux()
-    /// Where it ends in its file.
-    var end: Int64 = 0
+    var summary: RDBContent.Summary
+    let content: RDBContent
 }
 
 /// Somebody pressed Ctrl-C.
 struct Interrupted: Error {}
 
-/// Reads the RDB content of a log with the server's reader, keeping nothing of it.
+/// Reads the RDB content of a log as rdb-check does, keeping nothing of it.
 struct BaseCheck {
-    private(set) var summaries: [BaseSummary] = []
+    private(set) var bases: [Base] = []
     /// What was wrong with the content, as the reader said it.
     private(set) var error: SnapshotReadError?
 
+    /// - Returns: where the content ends in its file.
     mutating func check(
         _ place: LogSnapshot, mayGoOn: () -> Bool, progress: (Int64) -> Void
     ) throws -> Int64 {
-        let name = LogTarget.split(place.path).name
-        var summary = BaseSummary(name: name)
-        do {
-            let source = try FileSource(place.file)
-            var reader = try SnapshotReader(source)
-            try read(&reader, place, &summary, mayGoOn: mayGoOn) {
-                progress(place.loadedBytes + source.bytesRead)
+        let content = RDBContent { () throws(SystemError) in try FileSource(place.file) }
+        let summary: RDBContent.Summary
+        do throws(WalkFailure) {
+            summary = try content.check { done in
+                progress(place.loadedBytes + done)
+                return mayGoOn()
             }
-        } catch let error as SnapshotReadError {
-            self.error = error
-            throw RecordFault(offset: Int(clamping: error.offset), reason: error.description)
+        } catch {
+            switch error {
+            case .read(let error):
+                self.error = error
+                throw RecordFault(offset: Int(clamping: error.offset), reason: error.description)
+            case .system(let error): throw error
+            case .interrupted, .usage, .wrapping: throw Interrupted()
+            }
         }
-        summaries.append(summary)
-        return summary.end
+        try Self.check(summary.aux, against: place)
+        let name = LogTarget.split(place.path).name
+        bases.append(Base(name: name, summary: summary, content: content))
+        return summary.isExpanded ? try place.file.size() : summary.end
     }
 
-    private func read(
-        _ reader: inout SnapshotReader, _ place: LogSnapshot, _ summary: inout BaseSummary,
-        mayGoOn: () -> Bool, progress: () -> Void
-    ) throws {
-        var nextLook: Int64 = 0
-        var isDone = false
-        while !isDone {
-            switch try reader.next() {
-            case .key(let head):
-                summary.keys += 1
-                if head.deadline != nil { summary.deadlines += 1 }
-                try reader.skipValue(head)
-            case .end: isDone = true
-            case .aux, .function, .database, .sizes, .passedOver: break
-            }
-            if reader.offset >= nextLook {
-                nextLook = reader.offset + 1 << 20
-                progress()
-                if !mayGoOn() { throw Interrupted() }
-            }
-        }
-        summary.version = reader.version
-        summary.aux = reader.aux
-        summary.isExpanded = reader.isExpanded
-        summary.lacksChecksum = reader.lacksChecksum
-        summary.end = reader.isExpanded ? try place.file.size() : reader.offset
+    /// As a start compares them.
+    private static func check(_ aux: SnapshotAux, against place: LogSnapshot) throws(RecordFault) {
         guard place.isBase else { return }
-        // As a start compares them.
-        if let due = place.history?.description, let history = reader.aux.history, history != due {
+        if let due = place.history?.description, let history = aux.history, history != due {
             throw RecordFault(offset: 0, reason: "the base is of another history, \(history)")
         }
-        if let due = place.lsn?.value, let lsn = reader.aux.lsn, lsn != due {
+        if let due = place.lsn?.value, let lsn = aux.lsn, lsn != due {
             throw RecordFault(offset: 0, reason: "the base is of LSN \(lsn), not of \(due)")
         }
     }

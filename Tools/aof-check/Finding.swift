@@ -125,11 +125,15 @@ extension Inspection {
             return Finding(
                 verdict: .unreadable, file: file, reason: system.description, start: start)
         }
-        let isNewer = error.reason == .newerVersion
+        let isNewer: Bool =
+            switch error.reason {
+            case .newerVersion, .moduleValue, .previewFunction: true
+            default: false
+            }
         var finding = Finding(
             verdict: isNewer ? .foreign : .damaged, file: file, offset: error.offset,
             reason: "in its RDB content: \(error.message) (while doing \(error.step.name))",
-            start: start)
+            start: isOverlooked(error) ? Self.looseStart : start)
         if let key = error.key {
             let name = key.withSlice { KeyText.utf8.text($0, bytesMax: 128) }
             finding.command = "key \(name) of database \(error.database)"
@@ -137,6 +141,16 @@ extension Inspection {
         finding.next = ["rdb-check \(shellWord(file))    # more about the RDB"]
         return finding
     }
+
+    /// Servers look for this only with `sanitize-dump-payload yes`.
+    private func isOverlooked(_ error: SnapshotReadError) -> Bool {
+        guard error.reason == .duplicateMember else { return false }
+        return error.form == ValueForm.hashListpack.rawValue
+            || error.form == ValueForm.sortedSetListpack.rawValue
+    }
+
+    private static let looseStart =
+        "a start may load it as it is; with sanitize-dump-payload yes it would refuse, and change nothing"
 
     /// A file given alone that never was an AOF: no command stands in its first bytes.
     private func isForeignFile(_ file: String, _ offset: Int64, _ disk: any FileSystem) -> Bool {

@@ -30,7 +30,7 @@ struct Inspection {
     var outcome: Outcome
     /// The files that hold batches, as far as they were read.
     var tallies: [FileTally]
-    var bases: [BaseSummary]
+    var bases: [Base]
 
     /// Memory for batches; what is larger is checked in parts.
     static let heldBytesMax: Int64 = 4 << 20
@@ -50,9 +50,11 @@ struct Inspection {
     ///
     /// - Parameter listing: what to read instead of what the manifest says.
     /// - Parameter visit: sees every batch; may throw `EnoughRead` to end the reading before it.
+    /// - Parameter visitBase: sees each base that was found sound, while its file is open.
     static func run(
         _ target: LogTarget, listing: Manifest? = nil, on disk: any FileSystem, console: Console,
-        label: String, visit: (RecordBatch) throws -> Void = { _ in }
+        label: String, visit: (RecordBatch) throws -> Void = { _ in },
+        visitBase: (Base) throws -> Void = { _ in }
     ) -> Inspection {
         let base = Box(BaseCheck())
         let tallies = Box<[FileTally]>([])
@@ -64,17 +66,24 @@ struct Inspection {
             bar?.update(loaded)
             if !console.mayGoOn { isStopped = true }
         }
-        let apply: LogReader.Apply = { batch in
-            if isStopped { throw Interrupted() }
-            do { try visit(batch) } catch {
+        func seeing(_ visit: () throws -> Void) throws {
+            do { try visit() } catch {
                 hasEnough.value = error is EnoughRead
                 if error is Interrupted { isStopped = true }
                 throw error
             }
+        }
+        let apply: LogReader.Apply = { batch in
+            if isStopped { throw Interrupted() }
+            try seeing { try visit(batch) }
             tallies.value.note(batch)
         }
         let snapshot: LogReader.LoadSnapshot = { place in
-            try base.value.check(place, mayGoOn: { !isStopped }) { look($0, place.totalBytes) }
+            let end = try base.value.check(place, mayGoOn: { !isStopped }) {
+                look($0, place.totalBytes)
+            }
+            if let base = base.value.bases.last { try seeing { try visitBase(base) } }
+            return end
         }
         let settings = settings(target)
         let outcome: Outcome
@@ -97,14 +106,14 @@ struct Inspection {
         bar?.finish()
         return Inspection(
             target: target, outcome: outcome, tallies: tallies.value,
-            bases: base.value.summaries, baseError: base.value.error)
+            bases: base.value.bases, baseError: base.value.error)
     }
 
     /// What the RDB reader said, if it refused.
     let baseError: (any Error)?
 
     private init(
-        target: LogTarget, outcome: Outcome, tallies: [FileTally], bases: [BaseSummary],
+        target: LogTarget, outcome: Outcome, tallies: [FileTally], bases: [Base],
         baseError: (any Error)?
     ) {
         self.target = target

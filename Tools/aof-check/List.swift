@@ -1,5 +1,6 @@
 internal import HoldfastPlatform
 internal import Log
+internal import RDBCheck
 internal import ToolKit
 
 /// `aof-check ls`: the files with what they hold.
@@ -79,7 +80,7 @@ struct List {
                 table.add([line.name, state, bytes] + cells(row))
             } else {
                 let keys = inspection.bases.first { $0.name == line.name }
-                    .map { "\(Quantities.count($0.keys)) keys" }
+                    .map { "\(Quantities.count($0.summary.keys)) keys" }
                 let lsn = line.firstLSN.map { "\($0)" } ?? "-"
                 table.add([line.name, state, bytes, lsn, "-", "-", keys ?? "-", "-", "-", "-"])
             }
@@ -123,7 +124,7 @@ struct List {
             if let lsn = line.firstLSN { json.value("first_lsn", lsn.value) }
             row(rows.first { $0.tally.name == line.name })
             if let base = inspection.bases.first(where: { $0.name == line.name }) {
-                json.value("keys", base.keys)
+                json.value("keys", base.summary.keys)
             }
             json.endObject()
         }

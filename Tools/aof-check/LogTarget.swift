@@ -75,14 +75,3 @@ enum LogTarget {
         return (parent.isEmpty ? "/" : String(parent), String(path[path.index(after: slash)...]))
     }
 }
-
-/// A word that the shell reads as it is.
-func shellWord(_ text: String) -> String {
-    let isPlain = text.utf8.allSatisfy {
-        $0 >= 0x80 || ($0 >= 0x30 && $0 <= 0x39) || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7a)
-            || "/._-:+,=@%".utf8.contains($0)
-    }
-    if isPlain && !text.isEmpty { return text }
-    let parts = text.split(separator: "'", omittingEmptySubsequences: false)
-    return "'" + parts.joined(separator: "'\\''") + "'"
-}

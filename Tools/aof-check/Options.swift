@@ -108,10 +108,11 @@ enum Options {
                 options: range + keys),
             ToolCommand(
                 "replay", operands: operands, count: 1...1,
-                summary: "send the commands to a running server",
+                summary: "send base and commands to a running server",
                 description: [
-                    "Commands only: what stands in the base isn't sent. Errors are counted and the "
-                        + "first ones shown."
+                    "What stands in the base is spelled out as commands and sent first; with --since or "
+                        + "--lsn, which say where to begin, it is not. Errors are counted and the "
+                        + "first ones shown, and end it with status 1."
                 ],
                 options: [
                     ToolOption("to", .text("HOST:PORT"), "the server"),
@@ -150,6 +151,9 @@ struct LogRange {
         }
         return moment
     }
+
+    /// Nothing says where to begin.
+    var isFromTheBeginning: Bool { since == .min && lsns.lowerBound == 0 }
 
     func contains(milliseconds: Int64) -> Bool { milliseconds >= since && milliseconds <= until }
     func contains(lsn: UInt64) -> Bool { lsns.contains(Int64(clamping: lsn)) }

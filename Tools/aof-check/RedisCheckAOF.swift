@@ -1,6 +1,7 @@
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
+internal import RDBCheck
 internal import Snapshot
 internal import ToolKit
 
@@ -298,62 +299,12 @@ struct RedisCheckAOF {
     // MARK: - RDB content
 
     private func checkSnapshot(_ file: any File, named name: String) throws -> Int64 {
-        console.say("[offset 0] Checking RDB file \(name)")
-        let now = SystemClock().wallMilliseconds
-        var keys = 0
-        var deadlines = 0
-        var expired = 0
-        func counts() {
-            console.say("[info] \(keys) keys read")
-            console.say("[info] \(deadlines) expires")
-            console.say("[info] \(expired) already expired")
-        }
-        var reader = try SnapshotReader(try FileSource(file))
-        do {
-            var nextLook: Int64 = 0
-            while true {
-                if reader.offset >= nextLook {
-                    nextLook = reader.offset + 1 << 20
-                    if !console.mayGoOn { throw Interrupted() }
-                }
-                switch try reader.next() {
-                case .aux:
-                    console.say(
-                        "[offset \(reader.offset)] AUX FIELD \(reader.name.prefix(128).text) = "
-                            + "'\(reader.text.prefix(128).text)'")
-                case .database(let number):
-                    console.say("[offset \(reader.offset)] Selecting DB ID \(number)")
-                case .key(let head):
-                    keys += 1
-                    if let deadline = head.deadline {
-                        deadlines += 1
-                        if deadline < now { expired += 1 }
-                    }
-                    try reader.skipValue(head)
-                case .end:
-                    if !reader.lacksChecksum {
-                        console.say("[offset \(reader.offset)] Checksum OK")
-                    }
-                    console.say("[offset \(reader.offset)] \\o/ RDB looks OK! \\o/")
-                    counts()
-                    console.say("RDB preamble is OK, proceeding with AOF tail...")
-                    return reader.isExpanded ? try file.size() : reader.offset
-                case .function, .sizes, .passedOver: break
-                }
-            }
-        } catch let error as SnapshotReadError {
-            console.say("--- RDB ERROR DETECTED ---")
-            if error.reason == .checksum {
-                console.say("[offset \(error.offset + 8)] RDB CRC error")
-            } else {
-                console.say("[offset \(error.offset)] \(error.message)")
-            }
-            console.say("[additional info] While doing: \(error.step.name)")
-            if let key = error.key {
-                console.say("[additional info] Reading key '\(key.withSlice { $0.text })'")
-            }
-            counts()
+        let words = StockWords(program: Self.program, console)
+        guard let place = try words.check(try FileSource(file), named: name) else {
+            if console.isInterrupted { throw Interrupted() }
             throw Stop(message: "RDB preamble of AOF file is not sane, aborting.")
         }
+        console.say("RDB preamble is OK, proceeding with AOF tail...")
+        return place.isExpanded ? try file.size() : place.end
     }
 }

@@ -1,6 +1,7 @@
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
+internal import Snapshot
 internal import ToolKit
 
 /// `aof-check stats`: what the log is made of.
@@ -18,6 +19,7 @@ final class Stats {
     private var total = Count()
     private var largest: (bytes: Int64, text: String) = (0, "")
     private var distinct = DistinctKeys()
+    private var compression = CompressionSample()
     private var firstMilliseconds: Int64 = 0
     private var lastMilliseconds: Int64 = 0
     private var failure: UsageError?
@@ -49,6 +51,7 @@ final class Stats {
                 throw EnoughRead()
             }
         }
+        compression.finish()
         let fileBytes = inspection.tallies.reduce(0) { $0 + $1.endOffset }
         if failure == nil {
             if tour.console.wantsJSON { writeJSON(fileBytes) } else { writeText(fileBytes) }
@@ -57,6 +60,7 @@ final class Stats {
     }
 
     private func count(_ record: RecordGlance, _ milliseconds: Int64) {
+        compression.note(record.bytes, at: total.bytes)
         total.commands += 1
         total.bytes += record.byteCount
         if firstMilliseconds == 0 { firstMilliseconds = milliseconds }
@@ -96,6 +100,11 @@ final class Stats {
 
     private var seconds: Double { Double(max(lastMilliseconds - firstMilliseconds, 0)) / 1000 }
 
+    /// What a start was measured to apply, of small commands.
+    private static let replayRate: Int64 = 3_000_000
+
+    private var replayMilliseconds: Int64 { Int64(total.commands) * 1000 / Self.replayRate }
+
     private func sorted<Key>(_ counts: [Key: Count]) -> [(key: Key, value: Count)] {
         counts.sorted { $0.value.bytes > $1.value.bytes }
     }
@@ -126,6 +135,14 @@ final class Stats {
             "about \(Quantities.count(distinct.keys)) distinct keys; the last record of each takes "
                 + "\(Quantities.bytes(distinct.lastBytes)), so a rewrite would free up to "
                 + "\(Quantities.bytes(total.bytes - min(total.bytes, distinct.lastBytes)))")
+        if let share = compression.share {
+            console.say(
+                "an LZ4 frame of the records would take about "
+                    + "\(Quantities.decimal(share * 100, digits: 0)) % of their bytes")
+        }
+        console.say(
+            "a server applies them in about \(Quantities.duration(milliseconds: replayMilliseconds)), "
+                + "at \(Self.replayRate / 1_000_000) million small commands a second")
         var table = TextTable([
             ("COMMAND", .left), ("COUNT", .right), ("BYTES", .right), ("SHARE", .right),
         ])
@@ -161,6 +178,12 @@ final class Stats {
         json.value("largest_bytes", largest.bytes)
         json.value("distinct_keys_estimate", distinct.keys)
         json.value("last_record_bytes_estimate", distinct.lastBytes)
+        if let share = compression.share {
+            json.value("compressed_share_estimate", share)
+        } else {
+            json.null("compressed_share_estimate")
+        }
+        json.value("replay_ms_estimate", replayMilliseconds)
         json.beginArray("by_command")
         for (name, count) in sorted(names) {
             json.beginObject()
@@ -182,6 +205,38 @@ final class Stats {
         json.endObject()
         json.endDocument()
     }
+}
+
+/// How well records compress, from a block of 64 KiB in each MiB of them.
+private struct CompressionSample: ~Copyable {
+    private var block = ByteBuffer()
+    private var next: Int64 = 0
+    private var plainBytes = 0
+    private var frameBytes = 0
+
+    private static let blockBytes = 64 << 10
+    private static let distanceBytes: Int64 = 1 << 20
+
+    /// - Parameter offset: how many bytes of records came before.
+    mutating func note(_ bytes: ByteSlice, at offset: Int64) {
+        guard offset >= next else { return }
+        block.append(bytes.prefix(Self.blockBytes - block.count))
+        guard block.count == Self.blockBytes else { return }
+        next = offset + Self.distanceBytes
+        take()
+    }
+
+    private mutating func take() {
+        plainBytes += block.count
+        frameBytes += LZ4Frame.byteCount(of: block.slice)
+        block.removeAll()
+    }
+
+    /// Takes what little there is of a small log.
+    mutating func finish() { if plainBytes == 0, !block.isEmpty { take() } }
+
+    /// The frame's length to that of what is in it; nil if nothing was seen.
+    var share: Double? { plainBytes == 0 ? nil : Double(frameBytes) / Double(plainBytes) }
 }
 
 /// An estimate of how many keys there are, and how many bytes their last records take, from a sample of the

@@ -38,28 +38,30 @@ struct Tour {
     let disk: any FileSystem
     var limits = RecordGlance.Limits()
 
-    /// - Parameter visit: a command, and the time of its batch.
+    /// - Parameter visit: sees a command, and the time of its batch.
+    /// - Parameter visitBase: sees a base, before the commands behind it.
     func run(
         _ label: String, range: LogRange,
-        visit: (RecordGlance, _ milliseconds: Int64) throws -> Void
+        visit: (RecordGlance, _ milliseconds: Int64) throws -> Void,
+        visitBase: (Base) throws -> Void = { _ in }
     ) -> Inspection {
         Inspection.run(
             target, listing: Retained.listing(target, on: disk), on: disk, console: console,
-            label: label
-        ) { batch in
-            if batch.milliseconds > range.until
-                || batch.firstLSN.value > UInt64(range.lsns.upperBound)
-            {
-                throw EnoughRead()
-            }
-            guard range.contains(milliseconds: batch.milliseconds),
-                batch.endLSN.value > UInt64(range.lsns.lowerBound)
-            else { return }
-            try batch.forEachRecord(limits) { record in
-                if !console.mayGoOn { throw Interrupted() }
-                try visit(record, batch.milliseconds)
-            }
-        }
+            label: label,
+            visit: { batch in
+                if batch.milliseconds > range.until
+                    || batch.firstLSN.value > UInt64(range.lsns.upperBound)
+                {
+                    throw EnoughRead()
+                }
+                guard range.contains(milliseconds: batch.milliseconds),
+                    batch.endLSN.value > UInt64(range.lsns.lowerBound)
+                else { return }
+                try batch.forEachRecord(limits) { record in
+                    if !console.mayGoOn { throw Interrupted() }
+                    try visit(record, batch.milliseconds)
+                }
+            }, visitBase: visitBase)
     }
 
     /// The exit status of a tour, which says on standard error what kept it from the end.

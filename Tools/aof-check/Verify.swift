@@ -1,6 +1,7 @@
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
+internal import RDBCheck
 internal import ToolKit
 
 /// `aof-check verify`: reads everything as a start would, and reports.
@@ -55,12 +56,13 @@ struct Verify {
     private func describe(_ inspection: Inspection, _ orphans: [Orphan]) {
         if let history = inspection.history { console.say("  history  \(history)") }
         for base in inspection.bases {
-            var text = "RDB version \(base.version), \(Quantities.count(base.keys)) keys"
-            if base.deadlines > 0 {
-                text += ", \(Quantities.count(base.deadlines)) with a deadline"
+            let found = base.summary
+            var text = "RDB version \(found.version), \(Quantities.count(found.keys)) keys"
+            if found.deadlines > 0 {
+                text += ", \(Quantities.count(found.deadlines)) with a deadline"
             }
-            if base.isExpanded { text += ", in an LZ4 frame" }
-            if base.lacksChecksum { text += ", without a checksum" }
+            if found.isExpanded { text += ", in an LZ4 frame" }
+            if found.lacksChecksum { text += ", without a checksum" }
             console.say("  base     \(base.name): \(text)")
         }
         if !inspection.tallies.isEmpty {
@@ -105,11 +107,11 @@ struct Verify {
         for base in inspection?.bases ?? [] {
             json.beginObject()
             json.value("name", base.name)
-            json.value("rdb_version", base.version)
-            json.value("keys", base.keys)
-            json.value("deadlines", base.deadlines)
-            json.value("lz4", base.isExpanded)
-            json.value("checksum", !base.lacksChecksum)
+            json.value("rdb_version", base.summary.version)
+            json.value("keys", base.summary.keys)
+            json.value("deadlines", base.summary.deadlines)
+            json.value("lz4", base.summary.isExpanded)
+            json.value("checksum", !base.summary.lacksChecksum)
             json.endObject()
         }
         json.endArray()

@@ -30,6 +30,10 @@ public final class Output {
     public var hasFailed: Bool { failure != 0 }
 
     public func write(_ bytes: ByteSlice) {
+        if bytes.count >= Self.bufferBytes, case .descriptor(let descriptor) = sink {
+            flush()
+            return hand(bytes, to: descriptor)
+        }
         buffer.append(bytes)
         flushIfLong()
     }
@@ -53,13 +57,18 @@ public final class Output {
     /// Hands over what is buffered.
     public func flush() {
         guard case .descriptor(let descriptor) = sink else { return }
-        while !buffer.isEmpty && failure == 0 {
-            let part = buffer.slice
+        hand(buffer.slice, to: descriptor)
+        buffer.removeAll()
+    }
+
+    private func hand(_ bytes: ByteSlice, to descriptor: Int32) {
+        var rest = bytes
+        while !rest.isEmpty && failure == 0 {
             // SAFETY: the kernel reads exactly the slice.
-            let count = unsafe Glibc.write(descriptor, part.pointer, part.count)
+            let count = unsafe Glibc.write(descriptor, rest.pointer, rest.count)
             let code = errno
             if count > 0 {
-                buffer.consume(count)
+                rest = rest.dropFirst(count)
             } else if count < 0 && code == EAGAIN {
                 // A terminal or pipe that somebody made non-blocking.
                 var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
@@ -69,7 +78,6 @@ public final class Output {
                 failure = count == 0 ? EIO : code
             }
         }
-        buffer.removeAll()
     }
 
     /// Flushes, and gives the status to exit with: `code`, unless the output was lost.

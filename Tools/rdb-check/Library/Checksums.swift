@@ -69,6 +69,10 @@ struct ExpandedChecksum {
                 result.bytes += Int64(part.count)
                 if result.head.count < headBytes {
                     result.head += part.prefix(headBytes - result.head.count).copyToArray()
+                    // What is no RDB has no checksum, and perhaps no end.
+                    if result.head.count >= 5, !result.head.starts(with: Array("REDIS".utf8)) {
+                        break
+                    }
                 }
                 waiting.append(part)
                 if waiting.count > 8 {

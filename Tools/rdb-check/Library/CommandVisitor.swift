@@ -8,6 +8,7 @@ internal import Store
 struct CommandVisitor: KeyVisitor {
     private let longStrings: LongStrings
     private let wants: (KeyFacts) -> Bool
+    private let command: () -> Void
     private let write: (ByteSlice) -> Void
     /// Keys that are not complete.
     private(set) var leftOut: [String] = []
@@ -29,6 +30,9 @@ struct CommandVisitor: KeyVisitor {
     private var isLongString = false
 
     private static let elementsMax = 64
+    /// Commands that are not longer are put together before they are written.
+    private static let gatheredBytesMax = 1 << 20
+    private static let partBytes = 256 << 10
     private static let pendingMax = 1 << 18
     private static let deadlinesMax = 1 << 17
 
@@ -37,12 +41,16 @@ struct CommandVisitor: KeyVisitor {
         var buffer = ByteBuffer()
     }
 
+    /// - Parameters:
+    ///   - command: called when a command begins.
+    ///   - write: takes the commands' bytes, in parts.
     init(
         _ longStrings: LongStrings, wants: @escaping (KeyFacts) -> Bool,
-        write: @escaping (ByteSlice) -> Void
+        command: @escaping () -> Void = {}, write: @escaping (ByteSlice) -> Void
     ) {
         self.longStrings = longStrings
         self.wants = wants
+        self.command = command
         self.write = write
     }
 
@@ -71,19 +79,48 @@ struct CommandVisitor: KeyVisitor {
     /// Writes the command at hand, if it has arguments.
     private mutating func flush() {
         guard wordCount > 0 else { return }
-        let arguments = words.buffer.copyToArray()
-        words.buffer.removeAll()
-        let count = wordCount
+        var arguments = ByteBuffer()
+        swap(&arguments, &words.buffer)
+        begin(verb, arguments: wordCount + 1)
         wordCount = 0
-        begin(verb, arguments: count + 1)
         key.withSlice { put($0) }
         write(words.buffer.slice)
+        writeParts(arguments.slice)
         words.buffer.removeAll()
-        arguments.withSlice { write($0) }
+    }
+
+    @inline(__always)
+    private func isLong(_ word: ByteSlice) -> Bool { word.count > Self.gatheredBytesMax }
+
+    /// Writes a command with these arguments behind the key at once: too long to be gathered with others.
+    private mutating func writeLong(_ arguments: ByteSlice...) {
+        flush()
+        begin(verb, arguments: arguments.count + 1)
+        key.withSlice { put($0) }
+        for argument in arguments {
+            words.buffer.append("$")
+            words.buffer.append(decimal: Int64(argument.count))
+            words.buffer.append("\r\n")
+            write(words.buffer.slice)
+            words.buffer.removeAll()
+            writeParts(argument)
+            words.buffer.append("\r\n")
+        }
+        write(words.buffer.slice)
+        words.buffer.removeAll()
+    }
+
+    private func writeParts(_ bytes: ByteSlice) {
+        var rest = bytes
+        while !rest.isEmpty {
+            write(rest.prefix(Self.partBytes))
+            rest = rest.dropFirst(min(Self.partBytes, rest.count))
+        }
     }
 
     /// Puts the beginning of a command into `words`.
     private func begin(_ verb: StaticString, arguments: Int) {
+        command()
         words.buffer.append("*")
         words.buffer.append(decimal: Int64(arguments + 1))
         words.buffer.append("\r\n")
@@ -91,7 +128,7 @@ struct CommandVisitor: KeyVisitor {
     }
 
     /// Writes a whole command.
-    private mutating func command(_ verb: StaticString, _ arguments: [[UInt8]]) {
+    private mutating func issue(_ verb: StaticString, _ arguments: [[UInt8]]) {
         begin(verb, arguments: arguments.count)
         for argument in arguments { argument.withSlice { put($0) } }
         write(words.buffer.slice)
@@ -101,7 +138,9 @@ struct CommandVisitor: KeyVisitor {
     private static func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
     private mutating func flushIfFull(_ each: Int) {
-        if wordCount >= Self.elementsMax * each || words.buffer.count > 1 << 20 { flush() }
+        if wordCount >= Self.elementsMax * each || words.buffer.count > Self.gatheredBytesMax {
+            flush()
+        }
     }
 
     // MARK: Keys
@@ -110,16 +149,16 @@ struct CommandVisitor: KeyVisitor {
         problem = nil
         guard wants(key) else { return false }
         guard longStrings.item(key.key) == nil else {
-            leftOut.append("a key of \(longStrings.count(key.key)) bytes")
+            leaveOut("a key of \(longStrings.count(key.key)) bytes")
             return false
         }
         if key.head.form.valueType == nil {
-            leftOut.append("\(key.key.prefix(200).text): a value of a module")
+            leaveOut("\(key.key.prefix(200).text): a value of a module")
             return false
         }
         if key.database != database || count == 0 {
             database = key.database
-            command("SELECT", [Self.bytes("\(database)")])
+            issue("SELECT", [Self.bytes("\(database)")])
         }
         count += 1
         self.key = key.key.copyToArray()
@@ -142,12 +181,13 @@ struct CommandVisitor: KeyVisitor {
 
     /// A string too long to hold is written as it is read.
     private func takeParts() {
-        let (key, write) = (key, write)
+        let (key, command, write) = (key, command, write)
         var left: UInt64?
         longStrings.onPart = { part, total in
             var text = ByteBuffer()
             if left == nil {
                 left = total
+                command()
                 text.append("*3\r\n$3\r\nSET\r\n$")
                 text.append(decimal: Int64(key.count))
                 text.append("\r\n")
@@ -166,23 +206,28 @@ struct CommandVisitor: KeyVisitor {
     mutating func string(_ bytes: ByteSlice) {
         longStrings.onPart = nil
         guard longStrings.item(bytes) == nil else { return }
+        if isLong(bytes) { return writeLong(bytes) }
         add(bytes)
         flush()
     }
 
     mutating func element(_ bytes: ByteSlice) {
+        if isLong(bytes) { return writeLong(bytes) }
         add(bytes)
         flushIfFull(1)
     }
 
     mutating func member(_ bytes: ByteSlice) {
+        if isLong(bytes) { return writeLong(bytes) }
         add(bytes)
         flushIfFull(1)
     }
 
     mutating func member(_ bytes: ByteSlice, score: Double) {
         guard longStrings.item(bytes) == nil else { return add(bytes) }
-        add(DoubleText.text(score))
+        let text = DoubleText.text(score)
+        if isLong(bytes) { return text.withSlice { writeLong($0, bytes) } }
+        add(text)
         add(bytes)
         flushIfFull(2)
     }
@@ -191,9 +236,13 @@ struct CommandVisitor: KeyVisitor {
         guard longStrings.item(name) == nil, longStrings.item(value) == nil else {
             return add(longStrings.item(name) == nil ? value : name)
         }
-        add(name)
-        add(value)
-        flushIfFull(2)
+        if isLong(name) || isLong(value) {
+            writeLong(name, value)
+        } else {
+            add(name)
+            add(value)
+            flushIfFull(2)
+        }
         if let deadline {
             if deadlines.count < Self.deadlinesMax {
                 deadlines.append((name.copyToArray(), deadline))
@@ -220,7 +269,7 @@ struct CommandVisitor: KeyVisitor {
     mutating func streamState(count: UInt64, lastID: StreamID, history: StreamBuilder.History?) {
         if isEmptyStream {
             // An entry that is dropped at once makes the key.
-            command(
+            issue(
                 "XADD",
                 [
                     key, Self.bytes("MAXLEN"), Self.bytes("0"),
@@ -235,7 +284,7 @@ struct CommandVisitor: KeyVisitor {
                 Self.bytes("MAXDELETEDID"), Self.bytes("\(history.maxDeletedID)"),
             ]
         }
-        command("XSETID", arguments)
+        issue("XSETID", arguments)
     }
 
     mutating func group(_ name: ByteSlice, lastID: StreamID, entriesRead: Int64?) {
@@ -245,7 +294,7 @@ struct CommandVisitor: KeyVisitor {
         if let entriesRead, entriesRead >= 0 {
             arguments += [Self.bytes("ENTRIESREAD"), Self.bytes("\(entriesRead)")]
         }
-        command("XGROUP", arguments)
+        issue("XGROUP", arguments)
     }
 
     mutating func pending(_ id: StreamID, time: Int64, count: UInt64) {
@@ -258,12 +307,12 @@ struct CommandVisitor: KeyVisitor {
 
     mutating func consumer(_ name: ByteSlice, seenTime: Int64, activeTime: Int64) {
         consumer = name.copyToArray()
-        command("XGROUP", [Self.bytes("CREATECONSUMER"), key, group, consumer])
+        issue("XGROUP", [Self.bytes("CREATECONSUMER"), key, group, consumer])
     }
 
     mutating func consumerItem(_ id: StreamID) {
         guard let item = pending[id] else { return }
-        command(
+        issue(
             "XCLAIM",
             [
                 key, group, consumer, Self.bytes("0"), Self.bytes("\(id)"), Self.bytes("TIME"),
@@ -276,19 +325,21 @@ struct CommandVisitor: KeyVisitor {
         longStrings.onPart = nil
         flush()
         for (name, deadline) in deadlines {
-            command(
+            issue(
                 "HPEXPIREAT",
                 [
                     key, Self.bytes("\(deadline)"), Self.bytes("FIELDS"), Self.bytes("1"), name,
                 ])
         }
-        if let deadline { command("PEXPIREAT", [key, Self.bytes("\(deadline)")]) }
-        if let problem, leftOut.count < 10_000 {
-            leftOut.append("\(key.withSlice { $0.prefix(200).text }): \(problem)")
-        }
+        if let deadline { issue("PEXPIREAT", [key, Self.bytes("\(deadline)")]) }
+        if let problem { leaveOut("\(key.withSlice { $0.prefix(200).text }): \(problem)") }
+    }
+
+    private mutating func leaveOut(_ what: String) {
+        if leftOut.count < 10_000 { leftOut.append(what) }
     }
 
     mutating func function(_ source: ByteSlice) {
-        command("FUNCTION", [Self.bytes("LOAD"), source.copyToArray()])
+        issue("FUNCTION", [Self.bytes("LOAD"), source.copyToArray()])
     }
 }

@@ -216,7 +216,7 @@ extension RDBCheckSession {
         if result.isInterrupted { throw .interrupted }
         guard result.verdict != .ok else { return nil }
         complain(
-            "\(path) is \(result.verdict.rawValue): \(result.damage?.message ?? "")\nNext: rdb-check salvage -o \(Self.shellWord(arguments.value("output") ?? "NEW")) \(Self.shellWord(path))"
+            "\(path) is \(result.verdict.rawValue): \(result.damage?.message ?? "")\nNext: rdb-check salvage -o \(shellWord(arguments.value("output") ?? "NEW")) \(shellWord(path))"
         )
         return result.exitCode
     }

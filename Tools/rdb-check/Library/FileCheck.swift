@@ -42,8 +42,12 @@ struct FileCheck {
             }
             if result.fileBytes == nil { result.fileBytes = source.bytesRead }
         } catch {
-            result.verdict = .unreadable
-            result.damage = Damage("\(error)")
+            if error.isInterruption {
+                result.isInterrupted = true
+            } else {
+                result.verdict = .unreadable
+                result.damage = Damage("\(error)")
+            }
         }
         result.nanoseconds = clock.monotonicNanoseconds &- start
         return result
@@ -54,7 +58,7 @@ struct FileCheck {
     ) throws(SystemError) {
         let longStrings = LongStrings()
         let repeated = looksForRepeatedKeys ? RepeatedKeys() : nil
-        let settings = settings(file)
+        let settings = WalkSettings(sourceBytes: file.bytes, isThreaded: isThreaded)
         var walk = try Walk(
             source, Visitor(repeated: repeated), longStrings: longStrings, settings: settings)
         var failure: WalkFailure?
@@ -85,25 +89,14 @@ struct FileCheck {
         case .read(let error):
             try judge(error, source, file, record: record, &result)
         case .system(let error): throw error
-        case .interrupted, .usage: result.isInterrupted = true
+        case .interrupted, .usage, .wrapping: result.isInterrupted = true
         }
-    }
-
-    private func settings(_ file: InputFile) -> WalkSettings {
-        var settings = WalkSettings()
-        settings.isThreaded = isThreaded
-        // A small file needs no more room than it has bytes, and no second thread.
-        if let bytes = file.bytes, bytes < 64 << 10 {
-            settings.blockBytes = 4 << 10
-            settings.isThreaded = false
-        }
-        return settings
     }
 
     private func takeNotes(_ result: inout CheckedFile, passedOver: UInt64, file: InputFile) {
         if passedOver > 0 {
             result.notes.append(
-                "\(passedOver) packed values are longer than 16 MiB: their structure was checked, but not what their elements mean"
+                "\(passedOver) packed values over 16 MiB, of streams or of versions before 7 or with elements over 4 MiB, were not taken apart wholly"
             )
         }
         if result.tally.moduleValues > 0 {
@@ -131,22 +124,9 @@ struct FileCheck {
         if let system = error.system { throw system }
         var damage = Damage(error)
         if error.key != nil || error.form != nil { damage.recordOffset = record }
-        switch source.wrapperTrouble {
-        case .none: break
-        case .endsEarly:
-            damage.message = "the \(source.wrappingName) data end early"
-            result.verdict = .torn
-            result.damage = damage
-            return
-        case .damaged:
-            damage.message = "the \(source.wrappingName) data are damaged"
-            result.verdict = .damaged
-            result.damage = damage
-            return
-        case .tooLarge:
-            damage.message =
-                "the zstd data need more than 32 MiB of memory: zstd -dc --long=31 FILE | rdb-check -"
-            result.verdict = .unreadable
+        if let (message, verdict) = source.wrapperDamage {
+            damage.message = message
+            result.verdict = verdict
             result.damage = damage
             return
         }
@@ -158,7 +138,8 @@ struct FileCheck {
         }
     }
 
-    private static func verdict(_ error: SnapshotReadError, bytes: Int64) -> Verdict {
+    /// - Parameter bytes: how many there are in all, as far as is known.
+    static func verdict(_ error: SnapshotReadError, bytes: Int64) -> Verdict {
         switch error.reason {
         case .endsEarly, .lz4EndsEarly: .torn
         // Shorter than a head: nothing says that it was not to become one.
@@ -201,7 +182,7 @@ struct FileCheck {
         let patch = InputSource.Patch(offset: finding.offset, change: finding.change)
         let source = try InputSource(file.path, patch: patch)
         let longStrings = LongStrings()
-        let settings = settings(file)
+        let settings = WalkSettings(sourceBytes: file.bytes, isThreaded: isThreaded)
         var walk = try Walk(
             source, PlaceVisitor(longStrings, finding.offset), longStrings: longStrings,
             settings: settings)
@@ -237,30 +218,6 @@ struct FileCheck {
 
     // MARK: Keys that are there twice
 
-    private struct RepeatedVisitor: PlainVisitor {
-        let hashes: Set<UInt64>
-        let repeated: RepeatedKeys
-        var seen: [Name: Int64] = [:]
-        var first: (name: Name, offset: Int64)?
-        var count = 0
-
-        struct Name: Hashable {
-            var database: Int
-            var key: [UInt8]
-        }
-
-        mutating func begin(_ key: KeyFacts) -> Bool {
-            guard hashes.contains(repeated.hash(key.key, key.database) | 1) else { return false }
-            let name = Name(database: key.database, key: key.key.copyToArray())
-            if seen.updateValue(key.head.offset, forKey: name) != nil {
-                count += 1
-                if first == nil { first = (name, key.head.offset) }
-            }
-            return false
-        }
-        mutating func end(_ key: KeyFacts) {}
-    }
-
     private func look(
         _ repeated: RepeatedKeys, _ file: InputFile, _ result: inout CheckedFile
     ) throws(SystemError) {
@@ -275,19 +232,29 @@ struct FileCheck {
                 "the same key twice (\(hashes.count) of them); name a file to see which")
             return
         }
-        let source = try InputSource(file.path)
-        var walk = try Walk(
-            source, RepeatedVisitor(hashes: hashes, repeated: repeated),
-            longStrings: LongStrings())
-        do throws(WalkFailure) { try walk.run(goOn) } catch { return }
-        guard let first = walk.sink.visitor.first else { return }
+        let finding: RepeatedKeys.Finding?
+        do throws(WalkFailure) {
+            let source = try RDBCheckSession.opening { () throws(SystemError) in
+                try InputSource(file.path)
+            }
+            finding = try repeated.locate(hashes, in: source, goOn)
+        } catch {
+            switch error {
+            case .system(let error): throw error
+            case .interrupted, .usage, .wrapping: result.isInterrupted = true
+            // It was read a moment ago.
+            case .read: break
+            }
+            return
+        }
+        guard let finding else { return }
         result.verdict = .damaged
         var damage = Damage("the same key twice")
-        if walk.sink.visitor.count > 1 { damage.message += " (\(walk.sink.visitor.count) keys)" }
-        damage.offset = first.offset
-        damage.recordOffset = first.offset
-        damage.key = first.name.key
-        damage.database = first.name.database
+        if finding.count > 1 { damage.message += " (\(finding.count) keys)" }
+        damage.offset = finding.offset
+        damage.recordOffset = finding.offset
+        damage.key = finding.key
+        damage.database = finding.database
         damage.step = "read-key"
         damage.isAsWritten = result.checksum == .right
         result.damage = damage

@@ -3,6 +3,7 @@ internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Snapshot
 internal import Synchronization
+internal import ToolKit
 
 /// Bytes front to back: of a file, of standard input, or of what a gzip or zstd file stands for. How many there will
 /// be is never told, so that a file that ends early is seen to end, and not only to be shorter than it says.
@@ -11,6 +12,8 @@ final class InputSource: SnapshotSource, @unchecked Sendable {
     private let descriptor: Int32
     private let path: String
     private let isOwned: Bool
+    /// Of what is no regular file, and may make us wait.
+    private let patience: PatientInput?
     private var raw = ByteBuffer()
     private let wrapping: Wrapping
     private let expander: (any Expander)?
@@ -37,6 +40,20 @@ final class InputSource: SnapshotSource, @unchecked Sendable {
     var wrapperTrouble: Trouble { Trouble(rawValue: trouble.load(ordering: .relaxed)) ?? .none }
     var wrappingName: String { wrapping.rawValue }
 
+    /// What is wrong with the wrapping, and what that makes of the file; nil if nothing is known to be.
+    var wrapperDamage: (message: String, verdict: Verdict)? {
+        switch wrapperTrouble {
+        case .none: nil
+        case .endsEarly: ("the \(wrappingName) data end early", .torn)
+        case .damaged: ("the \(wrappingName) data are damaged", .damaged)
+        case .tooLarge:
+            (
+                "the zstd data need more than 32 MiB of memory: zstd -dc --long=31 FILE | rdb-check -",
+                .unreadable
+            )
+        }
+    }
+
     private static let rawBytes = 128 << 10
 
     /// - Parameters:
@@ -47,29 +64,23 @@ final class InputSource: SnapshotSource, @unchecked Sendable {
         self.patch = patch
         offset = start
         isOwned = path != "-"
-        if isOwned {
-            descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-            if descriptor < 0 { throw SystemError(call: "open", path: path, errno: errno) }
-            var status = stat()
-            if unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-                _ = close(descriptor)
-                throw SystemError(call: "read", path: path, errno: EISDIR)
-            }
+        // A pipe without a writer is waited for when it is read, and not when it is opened.
+        descriptor = isOwned ? unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : 0
+        if descriptor < 0 { throw SystemError(call: "open", path: path, errno: errno) }
+        var status = stat()
+        let kind = unsafe fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
+        patience = kind == S_IFREG ? nil : PatientInput()
+        do throws(SystemError) {
+            if kind == S_IFDIR { throw SystemError(call: "read", path: path, errno: EISDIR) }
             _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
             if start > 0, lseek(descriptor, off_t(start), SEEK_SET) < 0 {
-                let error = SystemError(call: "lseek", path: path, errno: errno)
-                _ = close(descriptor)
-                throw error
+                throw SystemError(call: "lseek", path: path, errno: errno)
             }
-        } else {
-            descriptor = 0
-        }
-        do throws(SystemError) {
             while raw.count < 4, start == 0 {
-                if try Self.readRaw(descriptor, path, &raw) == 0 { break }
+                if try Self.readRaw(descriptor, path, patience, &raw) == 0 { break }
             }
         } catch {
-            if path != "-" { _ = close(descriptor) }
+            if isOwned { _ = close(descriptor) }
             throw error
         }
         wrapping = start == 0 ? Wrapping(raw.slice) : .none
@@ -80,27 +91,30 @@ final class InputSource: SnapshotSource, @unchecked Sendable {
     deinit { if isOwned { _ = close(descriptor) } }
 
     private static func readRaw(
-        _ descriptor: Int32, _ path: String, _ buffer: inout ByteBuffer
+        _ descriptor: Int32, _ path: String, _ patience: PatientInput?,
+        _ buffer: inout ByteBuffer
     ) throws(SystemError) -> Int {
         let before = buffer.count
         try unsafe buffer.appendInPlace(rawBytes) { (target) throws(SystemError) in
-            try unsafe readSome(descriptor, path, target)
+            try unsafe readSome(descriptor, path, patience, target)
         }
         return buffer.count - before
     }
 
+    /// - Throws: also if a signal came while there was nothing to read, as EINTR.
     private static func readSome(
-        _ descriptor: Int32, _ path: String, _ target: UnsafeMutableRawBufferPointer
+        _ descriptor: Int32, _ path: String, _ patience: PatientInput?,
+        _ target: UnsafeMutableRawBufferPointer
     ) throws(SystemError) -> Int {
         while true {
+            if let patience, !patience.wait(for: descriptor) {
+                throw SystemError(call: "read", path: path, errno: EINTR)
+            }
             // SAFETY: the kernel writes at most the count given.
             let got = unsafe Glibc.read(descriptor, target.baseAddress, target.count)
             let code = errno
             if got >= 0 { return got }
-            if code == EAGAIN {
-                var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-                unsafe _ = poll(&waiting, 1, -1)
-            } else if code != EINTR {
+            if code != EAGAIN && code != EINTR {
                 throw SystemError(call: "read", path: path, errno: code)
             }
         }
@@ -121,7 +135,7 @@ final class InputSource: SnapshotSource, @unchecked Sendable {
             raw.consume(count)
             return count
         }
-        let got = try unsafe Self.readSome(descriptor, path, buffer)
+        let got = try unsafe Self.readSome(descriptor, path, patience, buffer)
         rawCount.add(Int64(got), ordering: .relaxed)
         return got
     }
@@ -130,7 +144,7 @@ final class InputSource: SnapshotSource, @unchecked Sendable {
         guard let expander, wrapperTrouble == .none else { return 0 }
         while true {
             if raw.isEmpty {
-                let got = try Self.readRaw(descriptor, path, &raw)
+                let got = try Self.readRaw(descriptor, path, patience, &raw)
                 rawCount.add(Int64(got), ordering: .relaxed)
                 if got == 0 {
                     if !isBetweenMembers { note(.endsEarly) }
@@ -192,4 +206,9 @@ struct InputFile {
         }
         bytes = status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
     }
+}
+
+extension SystemError {
+    /// A signal came while there was nothing to read.
+    var isInterruption: Bool { errno == EINTR }
 }

@@ -83,7 +83,7 @@ extension RDBCheckSession {
         if let page {
             console.say("page  \(page)")
         } else {
-            console.say("next  rdb-check report -o report.html \(Self.shellWord(path))")
+            console.say("next  rdb-check report -o report.html \(shellWord(path))")
         }
     }
 

@@ -283,7 +283,7 @@ extension RDBCheckSession {
                 ? nil : InputSource.Patch(offset: finding.offset, change: finding.change)
         }
         let repeated = RepeatedKeys()
-        let plan = try SalvageScan(
+        var plan = try SalvageScan(
             path: plain, bytes: bytes, patch: patch, repeated: repeated, goOn: goOn,
             isThreaded: isThreaded
         ).run()
@@ -298,7 +298,11 @@ extension RDBCheckSession {
         var seen = Set<RepeatedKey>()
         var twice = 0
         for run in plan.runs {
-            try self.copy(run, plain, patch, plan.version, &copy, goOn) { key in
+            try self.copy(run, plain, patch, plan.version, &copy, goOn) { key, long in
+                if let long {
+                    plan.lose(Self.loss(of: key, long, in: run))
+                    return false
+                }
                 if suspects.isEmpty { return true }
                 guard suspects.contains(repeated.hash(key.key, key.database) | 1) else {
                     return true
@@ -319,7 +323,8 @@ extension RDBCheckSession {
 
     private func copy(
         _ run: SalvagePlan.Run, _ path: String, _ patch: InputSource.Patch?, _ version: Int,
-        _ copy: inout RDBCopy, _ goOn: (Int64) -> Bool, _ wants: (KeyFacts) -> Bool
+        _ copy: inout RDBCopy, _ goOn: (Int64) -> Bool,
+        _ wants: (KeyFacts, LongStrings.Item?) -> Bool
     ) throws(WalkFailure) {
         var settings = SnapshotReaderSettings()
         settings.verifiesChecksum = false
@@ -338,7 +343,19 @@ extension RDBCheckSession {
                     database: run.database)
         } catch { throw .system(error) }
         try copy.copy(
-            &reader, upTo: run.end - run.start, wants: wants, goOn: { goOn(source.bytesRead) })
+            &reader, upTo: run.end - run.start,
+            wants: { key in wants(key, longStrings.item(key.key)) },
+            goOn: { goOn(source.bytesRead) })
+    }
+
+    /// A key that is too long to be held, and so to be copied.
+    private static func loss(
+        of key: KeyFacts, _ name: LongStrings.Item, in run: SalvagePlan.Run
+    ) -> SalvagePlan.Loss {
+        let start = run.start + key.head.offset
+        return SalvagePlan.Loss(
+            start: start, end: start + Int64(clamping: name.count), key: name.prefix,
+            database: key.database, type: key.typeName, message: "a key of \(name.count) bytes")
     }
 
     private struct RepeatedKey: Hashable {
@@ -390,12 +407,7 @@ extension RDBCheckSession {
             if let result { _ = close(result.descriptor) }
             throw .interrupted
         }
-        switch source.wrapperTrouble {
-        case .none: break
-        case .endsEarly: result?.message = "the \(source.wrappingName) data end early"
-        case .damaged: result?.message = "the \(source.wrappingName) data are damaged"
-        case .tooLarge: result?.message = "the zstd data need more than 32 MiB of memory"
-        }
+        if let (message, _) = source.wrapperDamage { result?.message = message }
         return result
     }
 

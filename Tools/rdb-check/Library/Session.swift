@@ -92,13 +92,14 @@ public struct RDBCheckSession {
         case .read(let error):
             if let system = error.system { return complain(.system(system)) }
             let path = failedPath.path ?? path
-            complain("\(path): \(error)\nNext: rdb-check verify \(Self.shellWord(path))")
-            switch error.reason {
-            case .endsEarly, .lz4EndsEarly: return .torn
-            case .noMagic, .newerVersion, .previewFunction, .moduleValue: return .foreign
-            default: return .damaged
-            }
+            complain("\(path): \(error)\nNext: rdb-check verify \(shellWord(path))")
+            let bytes = (try? InputFile(path))?.bytes ?? .max
+            return FileCheck.verdict(error, bytes: bytes).exitCode
+        case .wrapping(let message, let verdict):
+            complain("\(failedPath.path ?? path): \(message)")
+            return verdict.exitCode
         case .system(let error):
+            if error.isInterruption { return .interrupted }
             complain("\(error)")
             return .inputOutput
         case .interrupted: return .interrupted
@@ -124,9 +125,17 @@ public struct RDBCheckSession {
         let progress = console.progress(label ?? path, totalBytes: file.bytes ?? 0)
         defer { progress.finish() }
         failedPath.path = path
-        try walk.run { done in
-            progress.update(done)
-            return console.mayGoOn
+        do throws(WalkFailure) {
+            try walk.run { done in
+                progress.update(done)
+                return console.mayGoOn
+            }
+        } catch {
+            // Who reads what comes out sees only that it ends.
+            if case .read = error, let (message, verdict) = source.wrapperDamage {
+                throw .wrapping(message: message, verdict)
+            }
+            throw error
         }
         failedPath.path = nil
         return walk
@@ -136,20 +145,6 @@ public struct RDBCheckSession {
         _ body: () throws(SystemError) -> R
     ) throws(WalkFailure) -> R {
         do throws(SystemError) { return try body() } catch { throw .system(error) }
-    }
-
-    /// A word as a shell takes it.
-    static func shellWord(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2e, 0x2f, 0x2d, 0x5f, 0x3a, 0x2b: true
-            default: byte >= 0x80
-            }
-        }
-        if isPlain, !text.isEmpty { return text }
-        return "'"
-            + text.split(separator: "'", omittingEmptySubsequences: false)
-            .joined(separator: "'\\''") + "'"
     }
 }
 

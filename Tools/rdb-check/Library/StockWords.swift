@@ -1,6 +1,6 @@
 internal import HoldfastBytes
-internal import HoldfastPlatform
-internal import Snapshot
+public import HoldfastPlatform
+public import Snapshot
 internal import Store
 public import ToolKit
 
@@ -34,60 +34,66 @@ public struct StockWords {
 
     private func check(_ path: String) -> ExitCode {
         do throws(SystemError) {
-            let source = try InputSource(path)
-            var walk = try Walk(source, Visitor(), longStrings: LongStrings())
-            say(0, "Checking RDB file \(path)")
-            do throws(WalkFailure) {
-                try print(&walk)
-            } catch {
-                return try fail(error, &walk)
-            }
-            if walk.reader.version >= 5, walk.reader.lacksChecksum {
-                say(
-                    walk.reader.offset,
-                    "RDB file was saved with checksum disabled: no check performed.")
-            } else if walk.reader.version >= 5 {
-                say(walk.reader.offset, "Checksum OK")
-            }
-            say(walk.reader.offset, "\\o/ RDB looks OK! \\o/")
-            counts(walk.tally)
-            return .sound
+            let end = try check(try InputSource(path), named: path)
+            return end != nil ? .sound : console.isInterrupted ? .interrupted : .damaged
         } catch {
+            if error.isInterruption { return .interrupted }
             console.complain("Cannot open file \(path): \(error)")
             return .damaged
         }
     }
 
+    /// Checks RDB content, and prints how that went.
+    ///
+    /// - Returns: where it ends and whether it was in an LZ4 frame; nil if something is wrong.
+    public func check(
+        _ source: any SnapshotSource, named name: String
+    ) throws(SystemError) -> (end: Int64, isExpanded: Bool)? {
+        var walk = try Walk(source, Visitor(), longStrings: LongStrings())
+        say(0, "Checking RDB file \(name)")
+        do throws(WalkFailure) {
+            try print(&walk)
+        } catch {
+            try fail(error, &walk)
+            return nil
+        }
+        if walk.reader.version >= 5, walk.reader.lacksChecksum {
+            say(
+                walk.reader.offset,
+                "RDB file was saved with checksum disabled: no check performed.")
+        } else if walk.reader.version >= 5 {
+            say(walk.reader.offset, "Checksum OK")
+        }
+        say(walk.reader.offset, "\\o/ RDB looks OK! \\o/")
+        counts(walk.tally)
+        return (walk.reader.offset, walk.reader.isExpanded)
+    }
+
     /// Walks to the end and prints what the file says of itself.
     private func print(_ walk: inout Walk<Visitor>) throws(WalkFailure) {
-        var database = -1
-        var libraries = 0
         while true {
             let before = walk.reader.offset
             let goesOn = try walk.step()
             if let (name, value) = walk.aux {
                 say(walk.reader.offset, "AUX FIELD \(name.text) = '\(value.text)'")
             }
-            if walk.tally.functions > libraries { libraries = walk.tally.functions }
             if walk.hasSelected {
-                database = walk.reader.database
-                say(walk.reader.offset, "Selecting DB ID \(database)")
+                say(walk.reader.offset, "Selecting DB ID \(walk.reader.database)")
             }
             if !goesOn { return }
             if before >> 20 != walk.reader.offset >> 20, !console.mayGoOn { throw .interrupted }
         }
     }
 
-    private func fail(
-        _ failure: WalkFailure, _ walk: inout Walk<Visitor>
-    ) throws(SystemError) -> ExitCode {
+    private func fail(_ failure: WalkFailure, _ walk: inout Walk<Visitor>) throws(SystemError) {
         guard case .read(let error) = failure else {
             if case .system(let error) = failure { throw error }
-            return .interrupted
+            return
         }
         if let system = error.system { throw system }
         console.say("--- RDB ERROR DETECTED ---")
-        say(error.offset, Self.message(error))
+        // The stock program has read the checksum when it says that it is wrong.
+        say(error.offset + (error.reason == .checksum ? 8 : 0), Self.message(error))
         console.say("[additional info] While doing: \(error.step.name)")
         if let key = error.key {
             console.say("[additional info] Reading key '\(key.withSlice { $0.text })'")
@@ -100,7 +106,6 @@ public struct StockWords {
         // The key at hand counts as read.
         if error.key != nil { walk.tally.keys += 1 }
         counts(walk.tally)
-        return .damaged
     }
 
     private static func message(_ error: SnapshotReadError) -> String {

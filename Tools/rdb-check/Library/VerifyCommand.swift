@@ -148,12 +148,12 @@ extension RDBCheckSession {
     }
 
     private func nextStep(_ file: CheckedFile) -> String? {
-        let path = Self.shellWord(file.path)
+        let path = shellWord(file.path)
         switch file.verdict {
         case .ok: return nil
         case .damaged, .torn:
             if file.path == "-" { return "rdb-check salvage -o NEW.rdb FILE" }
-            return "rdb-check salvage -o \(Self.shellWord(file.path + ".salvaged")) \(path)"
+            return "rdb-check salvage -o \(shellWord(file.path + ".salvaged")) \(path)"
         case .foreign: return "file \(path)"
         case .unreadable: return "ls -l \(path)"
         }

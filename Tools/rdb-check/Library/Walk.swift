@@ -1,8 +1,8 @@
 internal import HoldfastBytes
-internal import HoldfastPlatform
-internal import Snapshot
+public import HoldfastPlatform
+public import Snapshot
 internal import Store
-internal import ToolKit
+public import ToolKit
 
 /// What is known of a key while a file is walked through.
 struct KeyFacts {
@@ -125,9 +125,11 @@ struct Tally {
 }
 
 /// Why a walk through a file ended before its end.
-enum WalkFailure: Error {
+public enum WalkFailure: Error {
     case read(SnapshotReadError)
     case system(SystemError)
+    /// The gzip or zstd data around an RDB, and what that makes of the file.
+    case wrapping(message: String, Verdict)
     /// A signal, or nobody takes the output any more.
     case interrupted
     case usage(UsageError)
@@ -259,4 +261,16 @@ struct WalkSettings {
     var now: Int64 = SystemClock().wallMilliseconds
     /// Reads on from the middle of a file.
     var resumed: (version: Int, database: Int)?
+
+    init() {}
+
+    /// - Parameter sourceBytes: what is known of the file's length.
+    init(sourceBytes: Int64?, isThreaded: Bool = true) {
+        self.isThreaded = isThreaded
+        // A small file needs no more room than it has bytes, and no second thread.
+        if let sourceBytes, sourceBytes < 64 << 10 {
+            blockBytes = 4 << 10
+            self.isThreaded = false
+        }
+    }
 }
