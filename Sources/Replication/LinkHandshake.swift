@@ -8,7 +8,7 @@ public import Log
 ///     PING                                        +PONG, or an error that AUTH will mend
 ///     AUTH, REPLCONF listening-port, ip-address,  one line each; only AUTH must succeed
 ///       capa eof psync2 …
-///     PSYNC <id> <next offset>                    +CONTINUE [id] | +FULLRESYNC id offset | an error
+///     PSYNC <id> <next offset>                    +CONTINUE … | +FULLRESYNC id offset | an error
 ///     SYNC, if PSYNC isn't known                  nothing
 ///                                                 $<length> or $EOF:<mark>, then the snapshot
 public struct LinkHandshake: Sendable {
@@ -33,9 +33,8 @@ public struct LinkHandshake: Sendable {
         /// Nothing until more bytes come.
         case wait
         case send([UInt8])
-        /// The stream follows, from where the replica's log ends; with the id that it goes on under, if the primary
-        /// says so.
-        case resume(HistoryID?)
+        /// The stream follows, from where the replica's log ends.
+        case resume(Resumption)
         /// A snapshot of this state follows its header. Nil: the primary is too old to say which.
         case fullResync(HistoryID, LSN)
         /// The snapshot's bytes follow.
@@ -118,7 +117,10 @@ public struct LinkHandshake: Sendable {
                 [Array("REPLCONF".utf8), Array("ip-address".utf8), request.address])
         }
         bytes += Self.command(
-            ["REPLCONF", "capa", "eof", "capa", "psync2", "capa", Self.lz4Capability])
+            [
+                "REPLCONF", "capa", "eof", "capa", "psync2", "capa", Self.lz4Capability, "capa",
+                Resumption.capability,
+            ])
         return .send(bytes)
     }
 
@@ -158,14 +160,13 @@ public struct LinkHandshake: Sendable {
         }
         if line.starts(with: "+CONTINUE") {
             let words = Self.words(line)
-            guard request.place != nil else {
+            guard let place = request.place else {
                 return .retry("Master goes on with a stream that wasn't asked for")
             }
-            if words.count == 1 { return .resume(nil) }
-            guard words.count == 2, let history = Self.history(words[1]) else {
+            guard let resumption = Resumption(words.dropFirst(), end: place.end) else {
                 return .retry("Master replied with wrong +CONTINUE syntax: '\(Self.shown(line))'")
             }
-            return .resume(history)
+            return .resume(resumption)
         }
         if line.starts(with: "-NOMASTERLINK") || line.starts(with: "-LOADING") {
             return .retry(

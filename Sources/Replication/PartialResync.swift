@@ -9,8 +9,8 @@ public enum ResyncAnswer: Equatable, Sendable {
     case goOn(from: LSN)
     /// The replica needs everything.
     case full(FullResyncReason)
-    /// It has more of this very stream than this server, which is a replica itself and will get it, too.
-    case later
+    /// This server follows the same history and hasn't got that far yet: it can't tell.
+    case notYet
 }
 
 public enum FullResyncReason: Equatable, Sendable, CustomStringConvertible {
@@ -40,20 +40,26 @@ public enum PartialResync {
     ///
     /// - Parameters:
     ///   - end: of the log.
-    ///   - isFollowing: whether the history in force is a primary's, of which more is to come.
+    ///   - followed: what this server knows of the stream that it follows itself; nil for a primary.
     ///   - isKept: whether the stream can be read from an LSN on.
     public static func answer(
-        id: ByteSlice, offset: Int64, histories: Histories, end: LSN, isFollowing: Bool = false,
+        id: ByteSlice, offset: Int64, histories: Histories, end: LSN, followed: StreamClaim?,
         isKept: (LSN) -> Bool
     ) -> ResyncAnswer {
         if id.count == 1, id[0] == UInt8(ascii: "?") { return .full(.asked) }
-        guard let history = HistoryID(ignoringCase: id),
-            let last = histories.end(of: history, now: end)
-        else { return .full(.unknownHistory) }
+        guard let history = HistoryID(ignoringCase: id) else { return .full(.unknownHistory) }
+        if let followed, followed.expects(history) { return .notYet }
+        guard let last = histories.end(of: history, now: end) else {
+            return .full(.unknownHistory)
+        }
         guard offset > 0 else { return .full(.gone) }
         let lsn = LSN(UInt64(offset) - 1)
         guard lsn <= last else {
-            return isFollowing && history == histories.current ? .later : .full(.beyondEnd(last))
+            // What it has more of, this server's primary has, too.
+            if followed != nil, history == histories.current, offset <= LinkHandshake.offsetMax {
+                return .notYet
+            }
+            return .full(.beyondEnd(last))
         }
         return isKept(lsn) ? .goOn(from: lsn) : .full(.gone)
     }

@@ -39,6 +39,8 @@ public final class ReplicaFeed {
     public var readsToMark = false
     /// It wants to hear our history's id.
     public var followsHistories = false
+    /// It hears from us where histories begin (`Resumption`).
+    public var readsForks = false
     /// It reads LZ4 frames.
     public var readsLZ4 = false
     /// It ends with the snapshot.

@@ -66,4 +66,10 @@ public struct ReplicationState: Sendable {
         if case .primary = role { return true }
         return false
     }
+
+    /// It follows a primary and isn't connected with it: nobody can be told where the stream goes on.
+    public var isCutOff: Bool {
+        if case .replica(let link) = role { return !link.isUp }
+        return false
+    }
 }

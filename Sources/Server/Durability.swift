@@ -2,7 +2,7 @@ internal import HoldfastPlatform
 internal import Log
 
 /// The log as the command thread sees it: what to do with a turn's effects, and what a reply may rely on.
-struct Durability {
+struct Durability: Sendable {
     /// Nil with `appendonly no`: effects go nowhere, and every reply may leave at once.
     let writer: LogWriter?
     var policy: SyncPolicy

@@ -133,7 +133,7 @@ extension ServerState {
             on: LinuxFileSystem(), wake: wake)
         saving.job = job
         saving.jobStartedAt = now / 1000
-        saving.jobHistory = replication.histories.current
+        saving.jobHistory = purpose.isBase ? baseHistory : replication.histories.current
         saving.jobChanges = dispatcher.context.changes
         if purpose.isBase {
             diagnostics.notice(
@@ -287,7 +287,7 @@ extension ServerState {
         header.createdSeconds = clock.wallMilliseconds / 1000
         header.usedMemoryBytes = Int64(allocator.read().allocated)
         header.isBase = isBase
-        header.history = replication.histories.current.description
+        header.history = (isBase ? baseHistory : replication.histories.current).description
         header.lsn = dispatcher.context.log.appended.value
         header.milliseconds = now
         header.functions = saving.functions
@@ -301,6 +301,12 @@ extension ServerState {
             header.streamDatabase = dispatcher.context.log.database
         }
         return header
+    }
+
+    /// The history that all data is of. A base may be all that is kept of what was before a new history, and replicas
+    /// at that place know only the old id.
+    private var baseHistory: HistoryID {
+        replication.histories.offered(at: dispatcher.context.log.appended)
     }
 
     func snapshotSettings(isBase: Bool) -> SnapshotSettings {

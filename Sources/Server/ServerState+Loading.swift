@@ -60,7 +60,7 @@ extension ServerState {
         durability = Durability(writer: writer, policy: writer.settings.policy)
         durability.lock = log.lock
         replication.histories = log.histories
-        following.knowsHistory = !log.isFresh
+        following.claim.knowsHistory = !log.isFresh
         dispatcher.context.log = LogBuffer(start: log.end, database: log.database)
         dispatcher.context.logsEffects = replication.isPrimary
         guardedClock = GuardedClock(

@@ -64,7 +64,7 @@ struct LinkHandshakeTests {
         #expect(
             text(second.first) == "*3\r\n$5\r\nPSYNC\r\n$40\r\n\(Self.id)\r\n$4\r\n1088\r\n")
         let (third, rest) = feed("\n\n+CONTINUE \(Self.id)\r\n*1\r\n$4", to: &handshake, size: size)
-        #expect(third == [.resume(Self.history)])
+        #expect(third == [.resume(Resumption(Self.history))])
         #expect(rest == 6, "the stream is left alone")
     }
 

@@ -11,15 +11,16 @@ struct PartialResyncTests {
 
     /// A log of 1,000 bytes: the old history up to 600, the current one after it; kept from 200 on.
     private func answer(
-        _ id: String, _ offset: Int64, isFollowing: Bool = false
+        _ id: String, _ offset: Int64, followed: StreamClaim? = nil
     ) -> ResyncAnswer {
         var histories = Histories(old, from: .zero)
         histories.begin(current, at: LSN(600))
         return id.withSlice {
             PartialResync.answer(
-                id: $0, offset: offset, histories: histories, end: LSN(1_000),
-                isFollowing: isFollowing
-            ) { $0 >= LSN(200) }
+                id: $0, offset: offset, histories: histories, end: LSN(1_000), followed: followed
+            ) {
+                $0 >= LSN(200)
+            }
         }
     }
 
@@ -42,16 +43,6 @@ struct PartialResyncTests {
         #expect(answer(old.description, 201) == .goOn(from: LSN(200)))
     }
 
-    @Test("a replica that is behind another of the same stream will have what that one has")
-    func behindSibling() {
-        let id = current.description
-        #expect(answer(id, 1_002, isFollowing: true) == .later)
-        #expect(answer(id, 1_001, isFollowing: true) == .goOn(from: LSN(1_000)))
-        // What the history before never had here won't come any more.
-        #expect(
-            answer(old.description, 602, isFollowing: true) == .full(.beyondEnd(LSN(600))))
-    }
-
     @Test("what names no history of this log, or no byte, gets everything")
     func strangers() {
         #expect(answer("?", -1) == .full(.asked))
@@ -62,6 +53,23 @@ struct PartialResyncTests {
         #expect(answer(current.description, 0) == .full(.gone))
         #expect(answer(current.description, .min) == .full(.gone))
         #expect(answer(current.description, .max) == .full(.beyondEnd(LSN(1_000))))
+    }
+
+    @Test("a replica that hasn't got so far yet sends nobody everything for it")
+    func behind() {
+        var claim = StreamClaim()
+        #expect(answer(current.description, 1_002, followed: claim) == .notYet)
+        #expect(answer(current.description, 1_001, followed: claim) == .goOn(from: LSN(1_000)))
+        // Nobody will ever have these.
+        #expect(answer(old.description, 602, followed: claim) == .full(.beyondEnd(LSN(600))))
+        #expect(answer(current.description, .max, followed: claim) == .full(.beyondEnd(LSN(1_000))))
+        // A history that the stream has not come to.
+        let next = HistoryID(3, 3, 3)
+        #expect(answer(next.description, 1_200, followed: claim) == .full(.unknownHistory))
+        _ = claim.resume(
+            Resumption(next, ahead: [.init(next, from: LSN(1_100))]),
+            in: Histories(current, from: .zero), end: LSN(1_000))
+        #expect(answer(next.description, 1_200, followed: claim) == .notYet)
     }
 
     @Test("upper and lower case are the same id")

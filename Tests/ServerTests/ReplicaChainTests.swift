@@ -118,6 +118,57 @@ struct ReplicaChainTests {
         try #expect(one.info("sync_full") == "2")
     }
 
+    @Test("one that was away across its primary's restart knows where the new history began")
+    func forks() throws {
+        let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])
+        let follows = ["--replicaof", "127.0.0.1 \(first.port)"]
+        let second = try ServerProcess(follows)
+        let third = try ServerProcess(follows)
+        try first.connect().command("SET", "a", "1")
+        for server in [second, third] { try server.connect().waitToCatchUp(with: first.connect()) }
+        second.kill()
+        try first.connect().command("SET", "only the third has got", "1")
+        try third.connect().waitToCatchUp(with: first.connect())
+        third.kill()
+        first.kill()
+        try first.start()
+        try first.connect().command("SET", "of the new history", "1")
+        try second.start()
+        let two = try second.connect()
+        try two.waitToCatchUp(with: first.connect())
+        first.kill()
+        try two.command("REPLICAOF", "NO", "ONE")
+        try two.command("SET", "b", "1")
+        try third.start()
+        let three = try third.connect()
+        try three.command("REPLICAOF", "127.0.0.1", "\(second.port)")
+        try three.waitToCatchUp(with: two)
+        try #expect(digest(three) == digest(two))
+        try #expect(two.info("sync_full") == "0", "\(second.log)")
+    }
+
+    @Test(
+        "a history without a record and a rewrite in it don't make a primary forget the one before")
+    func rewrittenAtOnce() throws {
+        let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])
+        let second = try ServerProcess(["--replicaof", "127.0.0.1 \(first.port)"])
+        try first.connect().command("SET", "a", "1")
+        try second.connect().waitToCatchUp(with: first.connect())
+        second.kill()
+        first.kill()
+        try first.start()
+        let again = try first.connect()
+        try #expect(again.command("BGREWRITEAOF") != .null)
+        try again.waitUntilSaved()
+        first.kill()
+        try first.start()
+        let one = try first.connect()
+        try one.command("SET", "b", "1")
+        try second.start()
+        try second.connect().waitToCatchUp(with: one)
+        try #expect(one.info("sync_full") == "0", "\(first.log)")
+    }
+
     @Test("a full resync in the middle of the chain reaches its end")
     func newData() throws {
         let first = try ServerProcess(["--repl-diskless-sync-delay", "0"])

@@ -50,6 +50,7 @@ enum ReplicationCommands {
             if value.equalsIgnoringCase("eof") { feed.readsToMark = true }
             if value.equalsIgnoringCase("psync2") { feed.followsHistories = true }
             if value.equalsIgnoringCase("holdfast-lz4") { feed.readsLZ4 = true }
+            if value.equalsIgnoringCase("holdfast-forks") { feed.readsForks = true }
         } else if option.equalsIgnoringCase("rdb-only") {
             guard let number = DecimalText.parse(value), number == 0 || number == 1 else {
                 throw .text("ERR value is out of range, value must between 0 and 1")
@@ -95,7 +96,7 @@ enum ReplicationCommands {
         let end = state.dispatcher.context.log.appended
         let answer = PartialResync.answer(
             id: arguments[1], offset: offset, histories: state.replication.histories, end: end,
-            isFollowing: !state.replication.isPrimary
+            followed: state.replication.isPrimary ? nil : state.following.claim
         ) { state.isKept($0) }
         let name = state.replicaName(session)
         switch answer {
@@ -108,10 +109,9 @@ enum ReplicationCommands {
                 "Partial resynchronization request from \(name) accepted. Sending "
                     + "\(end.value - lsn.value) bytes of backlog starting from offset \(offset).")
             state.reply.simple(
-                feed.followsHistories
-                    ? "CONTINUE \(state.replication.histories.current)" : "CONTINUE")
-        case .later:
-            // With this word a redis-server tries again as well.
+                Resumption(from: arguments[1], in: state.replication.histories, for: feed).line)
+        case .notYet:
+            // It has from our primary what has yet to come here. Everything from here would take it back.
             throw .text("NOMASTERLINK Can't SYNC while behind what is asked for")
         case .full(let reason):
             if reason != .asked {
@@ -208,7 +208,7 @@ extension ServerState {
 
     /// Checks what stands against any kind of sync.
     fileprivate mutating func beginSync(_ session: Session) throws(CommandError) -> ReplicaFeed {
-        if case .replica(let link) = replication.role, !link.isUp {
+        if replication.isCutOff {
             throw .text("NOMASTERLINK Can't SYNC while not connected with my master")
         }
         if failover != nil { throw .text("NOMASTERLINK Can't SYNC while failing over") }

@@ -14,11 +14,11 @@ enum WaitCommands {
         try state.refuseOnReplica("WAIT")
         guard let wanted = DecimalText.parse(arguments[1]) else { throw .notAnInteger }
         let timeout = try state.timeout(arguments[2])
-        let confirmed = state.replicas.count(acknowledging: session.lastWrite)
+        let confirmed = state.replicas.feeds.count(acknowledging: session.lastWrite)
         if confirmed >= wanted || state.isInTransaction { return state.reply.integer(confirmed) }
         state.park(session, session.lastRow, arguments.copied, milliseconds: timeout) {
             (state, session) in
-            state.reply.integer(state.replicas.count(acknowledging: session.lastWrite))
+            state.reply.integer(state.replicas.feeds.count(acknowledging: session.lastWrite))
         }
         state.await(session, Session.Awaited(replicas: wanted))
         state.replicas.wantsAcks = true
@@ -114,12 +114,12 @@ extension ServerState {
     func isSafe(_ session: Session, _ awaited: Session.Awaited) -> Bool {
         if awaited.isLocal, !isDurable(session) { return false }
         if awaited.replicas > 0,
-            replicas.count(acknowledging: session.lastWrite) < awaited.replicas
+            replicas.feeds.count(acknowledging: session.lastWrite) < awaited.replicas
         {
             return false
         }
         return awaited.durableReplicas == 0
-            || replicas.count(durable: session.lastWrite) >= awaited.durableReplicas
+            || replicas.feeds.count(durable: session.lastWrite) >= awaited.durableReplicas
     }
 
     fileprivate mutating func replyDurability(_ session: Session) {
@@ -127,7 +127,7 @@ extension ServerState {
         let isLocal =
             durability.writer == nil ? session.lastWrite == .zero : isDurable(session)
         reply.integer(isLocal ? 1 : 0)
-        reply.integer(replicas.count(durable: session.lastWrite))
+        reply.integer(replicas.feeds.count(durable: session.lastWrite))
     }
 
     /// A count would claim to know.

@@ -92,7 +92,7 @@ extension CommandLoop {
             return state.retryLink("Can't wait for the primary: \(error.reason)")
         }
         connection.lastByteAt = turnNanoseconds
-        state.following.needsFullResync = connection.isMute
+        state.following.claim.needsFullResync = connection.isMute
         state.following.isHandingOver = false
         beginStream(connection)
         state.diagnostics.notice("MASTER <-> REPLICA sync: Finished with success")
@@ -167,14 +167,14 @@ extension ServerState {
         )
     }
 
-    /// An empty primary that nobody here has heard of is more likely a mistake than the wish to lose everything.
     fileprivate func refusal(of loaded: FullLoad.Loaded, history: HistoryID) -> String? {
-        guard loaded.keyCount == 0, !configuration.flag(.replicaAllowEmptyFullSync),
-            replication.histories.end(of: history, now: .zero) == nil
-        else { return nil }
         let keys = (0..<dispatcher.context.keyspace.databaseCount)
             .reduce(0) { $0 + dispatcher.context.keyspace.count($1) }
-        guard keys > 0 else { return nil }
+        guard !configuration.flag(.replicaAllowEmptyFullSync),
+            StreamClaim.refusesData(
+                keysComing: loaded.keyCount, of: history, keysHeld: keys,
+                histories: replication.histories)
+        else { return nil }
         return
             "Full resync refused: the master is empty and of an unknown history (\(history)), and this server "
             + "holds \(keys) keys. If they are to be dropped, say CONFIG SET replica-allow-empty-full-sync yes, "
@@ -202,15 +202,9 @@ extension ServerState {
         settings.dumpName = configuration.text(.dbfilename)
         let lock = durability.lock
         do {
-            var log = try LogReader.beginAnew(
-                settings, at: load.plan.lsn, on: fileSystem, lock: lock)
-            let base = LogBase(
-                name: log.nextBaseName(in: settings.folder), sequence: log.nextBaseSequence,
-                lsn: load.plan.lsn, bytes: loaded.bytes, history: loaded.history)
-            try fileSystem.rename(path, to: settings.folder.path(of: base.name))
-            try fileSystem.syncFolder(settings.folder.path)
-            log.database = loaded.database
-            log.adopt(base)
+            let log = try ReceivedLog.begin(
+                with: path, bytes: loaded.bytes, at: load.plan.lsn, history: loaded.history,
+                database: loaded.database, settings, on: fileSystem, lock: lock)
             let writer = try LogWriter.open(
                 log, in: settings.folder, settings: LogWriterSettings(configuration),
                 fileSystem: fileSystem, clock: SystemClock(), wake: wake)
@@ -230,15 +224,8 @@ extension ServerState {
         let end = dispatcher.context.log.appended
         lock?.close()
         do {
-            let log = try LogReader.recover(settings, on: LinuxFileSystem()) { _ in
-                // The data is in memory.
-            } snapshot: { place in
-                try place.file.size()
-            }
+            let log = try ReceivedLog.reopen(endingAt: end, settings, on: LinuxFileSystem())
             do {
-                guard log.end == end else {
-                    throw LogReopenError(end: log.end, due: end)
-                }
                 let writer = try LogWriter.open(
                     log, in: settings.folder, settings: LogWriterSettings(configuration),
                     fileSystem: LinuxFileSystem(), clock: SystemClock(), wake: wake)
@@ -256,7 +243,7 @@ extension ServerState {
             durability = Durability(writer: nil, policy: durability.policy)
             durability.isLost = true
             updateCondition()
-            following.needsFullResync = true
+            following.claim.needsFullResync = true
         }
         dispatcher.context.logsEffects = false
     }
@@ -268,12 +255,6 @@ extension ServerState {
         following.disposals.append(disposal)
         disposal.start()
     }
-}
-
-private struct LogReopenError: Error, CustomStringConvertible {
-    let end: LSN
-    let due: LSN
-    var description: String { "it ends at LSN \(end), not at \(due)" }
 }
 
 /// Data on its way out.

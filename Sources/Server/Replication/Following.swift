@@ -21,10 +21,7 @@ struct Following {
     }
 
     var stage = Stage.none
-    /// The log isn't known to be of any primary's history: only a full resync will do.
-    var needsFullResync = false
-    /// The log is of a history that others may know, even if it has no record.
-    var knowsHistory = false
+    var claim = StreamClaim()
     /// The primary has been asked for a failover: it becomes primary first.
     var isHandingOver = false
     /// Attempts that were given up and still run.
@@ -210,7 +207,7 @@ extension ServerState {
         guard primaryLink != nil else { return }
         endLink()
         following.stage = .none
-        following.needsFullResync = false
+        following.claim.needsFullResync = false
         following.isHandingOver = false
         replication.role = .primary
         configuration.setPrimary(nil)
@@ -252,6 +249,7 @@ extension ServerState {
             load.cancel()
             following.abandonedLoads.append(load)
         }
+        following.claim.streamEnds()
         let seconds = monotonicSeconds
         updateLink { link in
             if link.isUp { link.downSince = seconds }

@@ -1,4 +1,5 @@
 internal import Engine
+internal import Glibc
 internal import HoldfastBytes
 internal import HoldfastPlatform
 internal import Log
@@ -45,13 +46,15 @@ extension CommandLoop {
         let view = state.dispatcher.context.keyspace.freeze()
         state.statistics.lastFreezeMicroseconds =
             Int64((state.clock.monotonicNanoseconds &- before) / 1000)
+        let durability = state.durability
         let snapshot = ReplicaSnapshot(
             header: state.snapshotHeader(for: replica, at: lsn),
             settings: state.snapshotSettings(for: session, replica),
             greeting: replica.isSilent
                 ? "" : "+FULLRESYNC \(state.replication.histories.current) \(lsn)\r\n",
             mark: endsByMark ? Startup.randomHistory().description : nil,
-            hasData: replica.filter == .everything, lsn: lsn)
+            hasData: replica.filter == .everything, lsn: lsn,
+            isSafe: { durability.acknowledged >= lsn })
         // Whoever begins to read here can't know which database is selected.
         state.dispatcher.context.log.forgetDatabase()
         let transfer = ReplicaTransfer(
@@ -134,11 +137,18 @@ struct ReplicaSnapshot: Sendable {
     /// False if only what is in the header is asked for.
     let hasData: Bool
     let lsn: LSN
+    /// Whether no crash can take the data back, as far as the policy goes.
+    let isSafe: @Sendable () -> Bool
 
     func send(
         _ view: borrowing FrozenView?, to output: SocketOutput
     ) throws(ReplicaTransfer.TransferError) -> LSN {
         do throws(SnapshotWriteError) {
+            // Else the replica could be ahead of what this server finds at its next start.
+            while !isSafe() {
+                if output.isCancelled { throw .cancelled }
+                _ = usleep(1_000)
+            }
             try output.write(greeting)
             if let mark {
                 try output.write("$EOF:\(mark)\r\n")

@@ -36,7 +36,7 @@ extension ServerState {
         if configuration.number(.minReplicasToWrite) > 0, lagMax > 0 {
             info.field(
                 "min_slaves_good_slaves",
-                replicas.goodCount(now: monotonicSeconds, lagMax: Int64(lagMax)))
+                replicas.feeds.goodCount(now: monotonicSeconds, lagMax: Int64(lagMax)))
         }
         for (index, session) in replicas.sessions.enumerated() {
             guard let feed = session.replica else { continue }

@@ -118,10 +118,8 @@ extension CommandLoop {
         request.port = port > 0 ? port : state.configuration.port
         request.address = state.configuration.bytes(.replicaAnnounceIp)
         request.isFailover = state.following.isHandingOver
-        let end = state.dispatcher.context.log.appended
-        if !state.following.needsFullResync, end > .zero || state.following.knowsHistory {
-            request.place = (state.replication.histories.offered(at: end), end)
-        }
+        request.place = state.following.claim.place(
+            in: state.replication.histories, end: state.dispatcher.context.log.appended)
         return request
     }
 
@@ -221,8 +219,8 @@ extension CommandLoop {
                 if used == 0 { return }
             case .send(let bytes):
                 send(connection, bytes)
-            case .resume(let history):
-                resume(connection, history)
+            case .resume(let resumption):
+                resume(connection, resumption)
             case .fullResync(let history, let lsn):
                 connection.resync = (history, lsn)
                 let seconds = state.monotonicSeconds
@@ -243,15 +241,17 @@ extension CommandLoop {
         }
     }
 
-    private mutating func resume(_ connection: PrimaryConnection, _ history: HistoryID?) {
+    private mutating func resume(_ connection: PrimaryConnection, _ resumption: Resumption) {
         let end = state.dispatcher.context.log.appended
         let asked = state.replication.histories.offered(at: end)
         state.following.isHandingOver = false
         state.diagnostics.notice("Successful partial resynchronization with master.")
-        if let history, history != asked {
+        if let history = resumption.history, history != asked {
             state.diagnostics.notice("Master replication ID changed to \(history)")
         }
-        state.goOn(in: history ?? asked)
+        state.goOn(
+            in: state.following.claim.resume(
+                resumption, in: state.replication.histories, end: end))
         beginStream(connection)
     }
 
@@ -261,7 +261,7 @@ extension CommandLoop {
         connection.session.database = state.dispatcher.context.log.database
         state.following.stage = .streaming(connection)
         state.following.lastFailure = ""
-        state.following.knowsHistory = !state.following.needsFullResync
+        state.following.claim.streamBegins()
         // Siblings may come for the stream when this server becomes primary.
         if state.replicas.backlog == nil { state.startBacklog() }
         let end = state.dispatcher.context.log.appended
@@ -282,13 +282,12 @@ extension CommandLoop {
         _ connection: PrimaryConnection, _ applied: LSN, isFirst: Bool = false
     ) {
         if connection.isMute, !isFirst { return }
-        var words = [
-            "REPLCONF", "ACK", "\(min(applied, state.durability.acknowledged).value)",
-        ]
-        if let writer = state.durability.writer {
-            words += ["FACK", "\(min(applied, writer.watermarks.durable).value)"]
-        }
-        send(connection, LinkHandshake.command(words))
+        send(
+            connection,
+            LinkHandshake.command(
+                StreamClaim.acknowledgement(
+                    applied: applied, acknowledged: state.durability.acknowledged,
+                    durable: state.durability.writer?.watermarks.durable)))
     }
 
     /// At the end of a turn, when its records are with the log: answers GETACK as soon as what it asks about is safe,

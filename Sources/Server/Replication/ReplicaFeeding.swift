@@ -194,30 +194,17 @@ extension CommandLoop {
 }
 
 extension ServerState {
-    /// So much more than wanted may stay in memory while a replica that is online has not been sent it.
-    private static let backlogSlack = 16 << 20
-
     /// Drops what the backlog needn't keep.
     mutating func trimBacklog() {
         guard var backlog = replicas.backlog.take() else { return }
-        let limit = backlog.end
-        if durability.writer == nil {
-            backlog.trim(keeping: replicas.needed)
-        } else {
-            let online = replicas.sessions.lazy.compactMap { $0.replica }
-                .filter { $0.phase == .online }.map(\.cursor).min()
-            let slack = UInt64(backlog.bytesWanted + Self.backlogSlack)
-            let oldest = limit.value > slack ? LSN(limit.value - slack) : .zero
-            backlog.trim(keeping: online.map { max($0, oldest) })
-        }
+        KeptStream.trim(&backlog, for: replicas.feeds, hasLog: durability.writer != nil)
         replicas.backlog = backlog
     }
 
-    /// Says from where on threads may give their replicas back: some way inside what memory holds, so that they
-    /// don't fall out of it at once.
+    /// Says from where on threads may give their replicas back.
     mutating func markHandOver() {
         guard let backlog = replicas.backlog else { return }
-        replicas.handOver.lsn = backlog.first.advanced(by: backlog.count / 2)
+        replicas.handOver.lsn = backlog.handOver
     }
 
     /// - Parameter isPatient: whether it may take nothing for any time.
@@ -231,7 +218,7 @@ extension ServerState {
     /// Once a second: what is kept for replicas that have left.
     mutating func tendBacklog(_ seconds: Int64) {
         updateGoodReplicas()
-        durability.writer?.retain(from: replicas.needed)
+        durability.writer?.retain(from: replicas.feeds.needed)
         guard replicas.isEmpty, replicas.backlog != nil, replication.isPrimary else { return }
         let life = Int64(configuration.number(.replBacklogTtl))
         guard life > 0, seconds - replicas.emptySince > life else { return }

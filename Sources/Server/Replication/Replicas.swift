@@ -43,28 +43,8 @@ struct Replicas {
         transfers.first { $0.session === session && !$0.isAbandoned }
     }
 
-    /// How many have confirmed everything before `lsn`.
-    func count(acknowledging lsn: LSN) -> Int64 {
-        Int64(
-            sessions.count { session in
-                session.replica.map { $0.isOnline && $0.acknowledged >= lsn } ?? false
-            })
-    }
-
-    /// How many have it on their disks.
-    func count(durable lsn: LSN) -> Int64 {
-        Int64(
-            sessions.count { session in
-                session.replica.map { $0.isOnline && $0.durable >= lsn } ?? false
-            })
-    }
-
-    func goodCount(now seconds: Int64, lagMax: Int64) -> Int {
-        sessions.count { $0.replica?.isGood(now: seconds, lagMax: lagMax) ?? false }
-    }
-
-    /// The least of the stream that a replica may still ask for.
-    var needed: LSN? { sessions.compactMap { $0.replica?.needed }.min() }
+    /// How far each of them is.
+    var feeds: some Sequence<ReplicaFeed> { sessions.lazy.compactMap(\.replica) }
 }
 
 /// A mark that the command thread sets and the threads of lagging replicas read.
@@ -168,12 +148,9 @@ extension ServerState {
 
     /// Whether the stream can be read from `lsn` on.
     func isKept(_ lsn: LSN) -> Bool {
-        if let backlog = replicas.backlog, lsn >= backlog.first, lsn <= backlog.end { return true }
-        guard let writer = durability.writer, lsn <= dispatcher.context.log.first else {
-            return false
-        }
-        if let unreadable = replicas.unreadable, lsn <= unreadable { return false }
-        return writer.extent(at: lsn) != nil
+        KeptStream.holds(
+            lsn, in: replicas.backlog, logged: dispatcher.context.log.first,
+            unreadable: replicas.unreadable, extent: durability.writer.map { $0.extent })
     }
 
     // MARK: min-replicas
@@ -185,6 +162,6 @@ extension ServerState {
         let lagMax = configuration.number(.minReplicasMaxLag)
         condition.lacksReplicas =
             wanted > 0 && lagMax > 0 && replication.isPrimary
-            && replicas.goodCount(now: monotonicSeconds, lagMax: Int64(lagMax)) < wanted
+            && replicas.feeds.goodCount(now: monotonicSeconds, lagMax: Int64(lagMax)) < wanted
     }
 }

@@ -12,10 +12,27 @@ extension CommandLoop {
     /// Applies what is whole of what has come. What the log could not hold, or this server not apply at a start, breaks
     /// the link before anything of it is taken.
     mutating func applyStream(_ connection: PrimaryConnection) {
+        while applyHistory(connection),
+            let next = state.following.claim.history(
+                beginningAt: state.dispatcher.context.log.appended)
+        {
+            state.goOn(in: next)
+        }
+    }
+
+    /// The same as far as the history in force goes.
+    ///
+    /// - Returns: false if the link is lost.
+    private mutating func applyHistory(_ connection: PrimaryConnection) -> Bool {
+        let size = state.following.claim.bytes(from: state.dispatcher.context.log.appended)
+        let input = connection.input.slice.prefix(size)
         var failure: String?
         do throws(StreamUnits.Fault) {
-            _ = try connection.units.scan(connection.input.slice, into: &batch) {
+            _ = try connection.units.scan(input, into: &batch) {
                 state.dispatcher.fault(ofRecord: $0)
+            }
+            if input.count == size, connection.units.whole < size {
+                failure = "Protocol error from master: a history that begins inside of a command"
             }
         } catch {
             let lsn = state.dispatcher.context.log.appended.advanced(by: error.offset)
@@ -38,6 +55,7 @@ extension CommandLoop {
             failure = "The master sends a transaction that is larger than client-query-buffer-limit"
         }
         if let failure { loseLink(failure) }
+        return failure == nil
     }
 
     /// - Parameter units: whole ones, which the log has.
