@@ -122,7 +122,9 @@ let package = Package(
             path: "Tools/bench", swiftSettings: serverSide),
         .executableTarget(
             name: "torture",
-            dependencies: ["HoldfastBytes", "HoldfastPlatform", "Log", "TestSupport"],
+            dependencies: [
+                "HoldfastBytes", "HoldfastPlatform", "Log", "Simulation", "TestSupport",
+            ],
             path: "Tools/torture", swiftSettings: serverSide),
 
         // beside the graph: for tests and torture only
@@ -132,6 +134,13 @@ let package = Package(
                 "Engine", "Store", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
             ],
             path: "Tests/TestSupport", swiftSettings: serverSide),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform", "Store", "Log", "Snapshot",
+                "Engine", "Replication", "TestSupport",
+            ],
+            path: "Tests/Simulation", swiftSettings: serverSide),
         .testTarget(
             name: "BytesTests", dependencies: ["HoldfastBytes", "TestSupport"],
             path: "Tests/BytesTests", swiftSettings: strict),
@@ -167,7 +176,7 @@ let package = Package(
             name: "ReplicationTests",
             dependencies: [
                 "Replication", "Log", "HoldfastBytes", "HoldfastRESP", "HoldfastPlatform",
-                "TestSupport",
+                "Simulation", "TestSupport",
             ],
             path: "Tests/ReplicationTests", swiftSettings: strict),
         .testTarget(
