@@ -373,7 +373,7 @@ extension SimProcess {
             cluster.tally.refusals += 1
             throw Refusal(description: "the master is empty")
         }
-        if keyCount > 0, cluster.nodes[load.connection.socket.peer].isWiped {
+        if keysComing == 0, keyCount > 0, cluster.nodes[load.connection.socket.peer].isWiped {
             judge.fail("R7: node \(node.number) gives its data away for nothing")
         }
         let hadKeys = keyCount > 0
