@@ -85,7 +85,6 @@ public final class SteppedLogWriter {
     }
     public func syncNow() { core.requestSync() }
     public func retire() { core.retire() }
-    public func retain(from lsn: LSN?) { core.replicaFloor = lsn }
     public func rollHere() -> LSN { core.rollHere() }
     public func install(_ base: LogBase) { core.install(base) }
     /// As `LogWriter.holdBase`.

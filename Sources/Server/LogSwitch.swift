@@ -39,7 +39,7 @@ extension ServerState {
         durability.recovery = settings
         if wasLost {
             // The log holds what is in memory again, so a primary's stream may go on from there.
-            following.needsFullResync = false
+            following.claim.needsFullResync = false
             updateCondition()
         }
         saving.rule.succeeded(bytes: durability.writer?.report().currentBytes ?? 0)

@@ -406,7 +406,8 @@ extension SimProcess {
         _ = closeWriter()
         do {
             let log = try ReceivedLog.begin(
-                with: load.path, bytes: Int64(load.bytes.count), at: lsn, database: database,
+                with: load.path, bytes: Int64(load.bytes.count), at: lsn, history: nil,
+                database: database,
                 settings, on: disk, lock: lock)
             writer = try SteppedLogWriter(
                 log, in: node.folder, settings: node.settings, fileSystem: disk,

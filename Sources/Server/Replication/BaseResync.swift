@@ -32,7 +32,7 @@ extension CommandLoop {
         replica.phase = .receiving
         replica.cursor = base.lsn
         replica.unconfirmedBase = base.name
-        state.durability.writer?.retain(from: state.replicas.needed)
+        state.durability.writer?.retain(from: state.replicas.feeds.needed)
         let stream = state.dispatcher.context.log.appended.value - base.lsn.value
         state.diagnostics.notice(
             "Full resync of replica \(name) from the log's base \(base.name): \(base.bytes) bytes of LSN \(base.lsn), "
