@@ -337,7 +337,7 @@ extension SimProcess {
                 if seconds - session.feed.heardAt > Int64(node.options.timeoutSeconds) {
                     session.isDoomed = true
                 }
-            case .introducing, .receiving: break
+            default: break
             }
         }
         closeDoomed()
